@@ -1,0 +1,1 @@
+"""Cultivar: generate code from templates, prove it, learn from every outcome."""

@@ -1,0 +1,206 @@
+"""The seam to the record of all facts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from cultivar.model import (
+    CheckResult,
+    FailurePattern,
+    Fix,
+    Generation,
+    Json,
+    Order,
+    RunStatus,
+    Usage,
+)
+from cultivar.tree import Tree
+
+
+@dataclass(frozen=True, kw_only=True)
+class Query:
+    """Which generations to list; what is empty does not narrow."""
+
+    template_id: str = ""
+    template_version: str = ""
+    instance_id: str = ""
+    since: datetime | None = None
+    success: bool | None = None
+    limit: int = 50
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One execution of a graph."""
+
+    id: str
+    graph: str
+    order: Order
+    status: RunStatus
+    started_at: datetime
+    generation_id: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class VersionStats:
+    """How one version of a template has done."""
+
+    template_id: str
+    template_version: str
+    uses: int
+    succeeded: int
+    failed: int
+    not_verified: int
+    quality: float | None
+    """The mean quality score, 0 to 1."""
+    last_used: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelCall:
+    """One paid question and its answer, without secrets."""
+
+    run_id: str
+    purpose: str
+    request_hash: str
+    """With `run_id` the key by which a repeated question is answered from here."""
+    model: str
+    prompt: Json
+    reply: str
+    prompt_tokens: int
+    completion_tokens: int
+    money: float
+    seconds: float
+    attempts: int
+    error: str = ""
+    """Why there is no reply; empty where there is one."""
+
+
+class ContentStore(Protocol):
+    """Keeps trees, each content once, compressed."""
+
+    def put(self, tree: Tree) -> str:
+        """Keep `tree`; returns its hash. Keeping it again changes nothing."""
+        ...
+
+    def tree(self, tree_hash: str) -> Tree:
+        """The tree of that hash.
+
+        Raises:
+            NotKnownError: It was never kept.
+        """
+        ...
+
+
+class VerdictCache(Protocol):
+    """Remembers what a check said of a tree."""
+
+    def verdict(self, key: str) -> CheckResult | None:
+        """What was said under `key`, a hash of tree, command, environment and sandbox."""
+        ...
+
+    def remember(self, key: str, result: CheckResult) -> None:
+        """Keep `result` under `key`."""
+        ...
+
+
+class PatternStore(Protocol):
+    """The truth about failure patterns; the memory is an index over it."""
+
+    def revision(self) -> int:
+        """Grows with every change; 0 while there is no pattern."""
+        ...
+
+    def add_pattern(self, pattern: FailurePattern, vector: bytes, embedder: str) -> None:
+        """Keep a new pattern with its vector (little-endian float32) and its embedder's id."""
+        ...
+
+    def seen_again(self, pattern_id: str) -> None:
+        """Count one more failure to the pattern."""
+        ...
+
+    def patterns(self, ids: Iterable[str] | None = None) -> tuple[FailurePattern, ...]:
+        """The patterns of these ids, in their order; all, the newest first, without ids."""
+        ...
+
+    def vectors(self, embedder: str) -> Mapping[str, bytes]:
+        """All vectors that this embedder made, by pattern id."""
+        ...
+
+    def add_fix(self, pattern_id: str, fix: Fix) -> None:
+        """Keep a fix of the pattern; a known one stays as it is."""
+        ...
+
+    def count_fix(self, pattern_id: str, fix_id: str, *, worked: bool) -> None:
+        """Count one try of the fix."""
+        ...
+
+
+class CallRecord(Protocol):
+    """Keeps every model call."""
+
+    def call(self, run_id: str, request_hash: str) -> ModelCall | None:
+        """The answered call of this run with that request, if there is one."""
+        ...
+
+    def add_call(self, call: ModelCall) -> None:
+        """Keep a call."""
+        ...
+
+    def usage(self, run_id: str) -> Usage:
+        """What the run's calls took so far."""
+        ...
+
+
+class Ledger(Protocol):
+    """The record of runs and generations."""
+
+    def start(self, run: Run) -> None:
+        """Record a run that begins; a known one stays as it is."""
+        ...
+
+    def finish(
+        self, run_id: str, status: RunStatus, *, generation_id: str = "", error: str = ""
+    ) -> None:
+        """Record how the run stands."""
+        ...
+
+    def run(self, run_id: str) -> Run:
+        """The run of that id, or of which it is the only prefix.
+
+        Raises:
+            NotKnownError: There is none, or more than one.
+        """
+        ...
+
+    def runs(self, limit: int = 50) -> tuple[Run, ...]:
+        """The latest runs, the newest first."""
+        ...
+
+    def record(self, generation: Generation) -> None:
+        """Record a generation in one transaction; a known id stays as it is."""
+        ...
+
+    def generation(self, generation_id: str) -> Generation:
+        """The generation of that id, or of which it is the only prefix.
+
+        Raises:
+            NotKnownError: There is none, or more than one.
+        """
+        ...
+
+    def generations(self, query: Query) -> tuple[Generation, ...]:
+        """The matching generations, the newest first."""
+        ...
+
+    def maker_of(self, path: str) -> Generation | None:
+        """The latest generation that wrote the file (or folder) at the absolute `path`."""
+        ...
+
+    def stats(self, template_id: str = "") -> tuple[VersionStats, ...]:
+        """How each version of each template has done, by name and version."""
+        ...

@@ -1,0 +1,107 @@
+"""The seam to models: one request, one reply, and the door through which all of them go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeVar
+
+from pydantic import BaseModel
+
+from cultivar.model import Json
+
+Reply = TypeVar("Reply", bound=BaseModel)
+
+Speaker = Literal["system", "user", "assistant"]
+"""Who speaks a message."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """One turn of a conversation."""
+
+    role: Speaker
+    content: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelRequest:
+    """What a provider is asked."""
+
+    purpose: str
+    """Who asks, and for what: `inferrer`, `generator`."""
+    messages: tuple[Message, ...]
+    schema_name: str
+    schema: Mapping[str, Json]
+    """The JSON schema that the reply must fit."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelReply:
+    """What a provider answered."""
+
+    text: str
+    model: str
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    money: float = 0.0
+    """US dollars."""
+    seconds: float = 0.0
+
+
+class Provider(Protocol):
+    """A model, or what stands for one.
+
+    It makes one attempt. Retries, repair, budgets and records are the door's.
+    """
+
+    @property
+    def name(self) -> str:
+        """The model's name, as in the settings."""
+        ...
+
+    def complete(self, request: ModelRequest) -> ModelReply:
+        """Answer `request`.
+
+        Raises:
+            ProviderError: It did not answer; says whether trying again may help.
+            ModelUnavailableError: It never will, as things are configured.
+        """
+        ...
+
+
+class ProviderError(Exception):
+    """A provider did not answer this time: a signal to the door, not a failure of the run.
+
+    Args:
+        why: What happened, a sentence.
+        retry: Whether trying again may help.
+        after: How many seconds the provider asks to wait; None where it does not say.
+    """
+
+    def __init__(self, why: str, *, retry: bool, after: float | None = None) -> None:
+        super().__init__(why)
+        self.why, self.retry, self.after = why, retry, after
+
+
+class ModelDoor(Protocol):
+    """The one place that calls models."""
+
+    @property
+    def available(self) -> bool:
+        """Whether a model is configured at all."""
+        ...
+
+    def ask(
+        self, run_id: str, purpose: str, messages: tuple[Message, ...], schema: type[Reply]
+    ) -> Reply:
+        """Ask the model, and read its reply by `schema`.
+
+        The same question asked again by the same run is answered from the record, unpaid.
+
+        Raises:
+            ModelUnavailableError: No model is configured, or it does not answer.
+            BudgetSpentError: The run may not call it again.
+            ReplyError: The reply does not fit `schema`, even after one repair.
+        """
+        ...

@@ -1,0 +1,69 @@
+"""The seats at the table: what each agent takes and what it returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from cultivar.model import Answers, Draft, FailurePattern, Proof, TemplateRef
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+
+@dataclass(frozen=True)
+class Role(Generic[In, Out]):
+    """A typed port. Whoever fills it takes an `In` and returns an `Out`."""
+
+    name: str
+    takes: type[In]
+    returns: type[Out]
+
+
+@dataclass(frozen=True, kw_only=True)
+class InferenceOrder:
+    """Answer a template's questions from the words of a task."""
+
+    run_id: str
+    task: str
+    template: TemplateRef
+    given: Answers
+    """What is answered already and stays so."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inference:
+    """An answer to every question, each with its source."""
+
+    answers: Answers
+
+
+@dataclass(frozen=True, kw_only=True)
+class DraftOrder:
+    """Make a tree of a template and its answers."""
+
+    run_id: str
+    task: str
+    template: TemplateRef
+    answers: Answers
+    recalled: tuple[FailurePattern, ...]
+    """What failed before in cases like this one, with what helped."""
+    last: Draft | None = None
+    """The attempt before, which failed."""
+    evidence: Proof | None = None
+    """How it failed."""
+    number: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProofOrder:
+    """Say whether a tree holds what its template promises."""
+
+    template: TemplateRef
+    answers: Answers
+    tree_hash: str
+
+
+INFERRER = Role("inferrer", InferenceOrder, Inference)
+GENERATOR = Role("generator", DraftOrder, Draft)
+SANDBOX_TESTER = Role("sandbox_tester", ProofOrder, Proof)
