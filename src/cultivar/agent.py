@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 from cultivar.errors import DefinitionError
 from cultivar.roles import Role
+from cultivar.tool import Tool
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -39,6 +40,18 @@ class Context:
             raise DefinitionError(
                 f"No service is wired for `{kind.__name__}`.", f"Wired are: {known}."
             ) from None
+
+
+class Toolbox(Protocol):
+    """The tools, by name: a service."""
+
+    def __call__(self, name: str) -> Tool[..., Any]:
+        """The tool called `name`.
+
+        Raises:
+            DefinitionError: There is none.
+        """
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)

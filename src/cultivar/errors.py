@@ -8,7 +8,8 @@ CultivarError
 │   ├── NotKnownError                no such template, run, generation or file
 │   ├── TemplateError                a template is broken: file, line, what is expected
 │   ├── AnswerError                  a value that its question does not take
-│   └── DestinationError             files stand where the result should go
+│   ├── DestinationError             files stand where the result should go
+│   └── WriteError                   a folder that cannot be written to
 ├── RefusedError                  4  possible, but not without the user's word
 │   ├── UntrustedError               code of a template or a workspace that nobody trusts yet
 │   ├── UnsafeError                  a template or a reply that reaches out of its place
@@ -46,6 +47,8 @@ class CultivarError(Exception):
         """What happened."""
         self.remedy = remedy
         """What to do about it."""
+        self.run_id = ""
+        """The run that it ended, where there was one; `cultivar resume` takes it up again."""
 
     def __str__(self) -> str:
         return f"{self.what} {self.remedy}".strip()
@@ -146,7 +149,11 @@ class DestinationError(UsageError):
         self.paths, self.diff = paths, diff
 
 
-class RefusedError(CultivarError, PermissionError):
+class WriteError(UsageError):
+    """A folder that cannot be written to, or a full disk; what was there is there still."""
+
+
+class RefusedError(CultivarError):
     """Possible, but not without the user's word."""
 
     exit_code = 4

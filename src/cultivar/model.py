@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Literal, TypeAlias
 
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
@@ -20,7 +21,7 @@ Source = Literal["user", "task", "model", "learned", "default"]
 Verdict = Literal["passed", "failed", "not_verified"]
 """What is known of a check; `not_verified` is neither success nor failure."""
 
-EndedBy = Literal["exit", "signal", "wall", "cpu", "memory", "output", "disk"]
+EndedBy = Literal["exit", "signal", "wall", "cpu", "memory", "output", "disk", "processes"]
 """What ended a command: itself, or the limit it ran into."""
 
 RunStatus = Literal["running", "waiting", "done", "failed"]
@@ -40,6 +41,8 @@ class Answer:
     evidence: str = ""
     """What it went by: the words of the task, or a sentence."""
     secret: bool = False
+    computed: bool = False
+    """Its `when` was false: it has a value for rendering, but was not asked and is not kept."""
 
 
 Answers: TypeAlias = tuple[Answer, ...]
@@ -169,7 +172,8 @@ class FailurePattern:
     """The structure that says most: a rule's code, an exception's type."""
     example: str
     """The end of one real output."""
-    seen: int = 1
+    seen: int = 0
+    """In how many recorded attempts."""
     fixes: tuple[Fix, ...] = ()
     score: float = 1.0
     """Of a recalled pattern: how near it is to what was asked, 0 to 1."""
@@ -186,8 +190,6 @@ class Draft:
     """Why other bodies of the model's were not."""
     fixes: tuple[str, ...] = ()
     """The ids of the known fixes that were applied."""
-    edits: tuple[Edit, ...] = ()
-    """The text edits that those fixes came down to, in order."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,6 +201,30 @@ class Attempt:
     proof: Proof
     patterns: tuple[str, ...] = ()
     """The ids of the failure patterns that its failures joined."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivery:
+    """What writing a tree did, or would do, in paths relative to its folder."""
+
+    folder: str
+    """Absolute."""
+    added: tuple[str, ...] = ()
+    replaced: tuple[str, ...] = ()
+    unchanged: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
+    """They exist, and the template leaves such files alone."""
+    answers_file: str = ""
+    """Which of them says what was answered."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """One try of a fix, after an attempt that failed in a pattern's way."""
+
+    pattern_id: str
+    fix_id: str
+    worked: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,6 +255,11 @@ class Order:
     dry_run: bool = False
     keep_failed: str = ""
     """A folder for a result whose required checks failed."""
+    unconfined: bool = False
+    """Whether untrusted code may run without a wall."""
+    secrets: tuple[str, ...] = ()
+    """The names of the secret answers that the user gave; their values are never kept."""
+    pre_releases: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -261,6 +292,17 @@ class Generation:
     def tree_hash(self) -> str:
         """The tree of the last attempt."""
         return self.attempts[-1].draft.tree_hash
+
+    @property
+    def trials(self) -> tuple[Trial, ...]:
+        """What was tried against each failure pattern; a fix worked where the pattern is gone."""
+        return tuple(
+            Trial(pattern_id=pattern, fix_id=fix, worked=pattern not in after.patterns)
+            for before, after in pairwise(self.attempts)
+            for pattern in before.patterns
+            for fix in after.draft.fixes
+            if fix not in before.draft.fixes
+        )
 
     @property
     def success(self) -> bool | None:

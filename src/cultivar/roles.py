@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from cultivar.model import Answers, Draft, FailurePattern, Proof, TemplateRef
+from cultivar.model import Answers, Attempt, Draft, FailurePattern, Proof, TemplateRef
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -48,11 +48,12 @@ class DraftOrder:
     answers: Answers
     recalled: tuple[FailurePattern, ...]
     """What failed before in cases like this one, with what helped."""
-    last: Draft | None = None
-    """The attempt before, which failed."""
-    evidence: Proof | None = None
-    """How it failed."""
-    number: int = 1
+    attempts: tuple[Attempt, ...] = ()
+    """What was tried before in this run, and how it failed."""
+    folder_name: str = "project"
+    """The name of the folder that the result will stand in."""
+    unconfined: bool = False
+    """Whether the user lets untrusted code run without a wall."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +61,8 @@ class ProofOrder:
     """Say whether a tree holds what its template promises."""
 
     template: TemplateRef
-    answers: Answers
-    tree_hash: str
+    draft: Draft
+    unconfined: bool = False
 
 
 INFERRER = Role("inferrer", InferenceOrder, Inference)

@@ -1,25 +1,38 @@
-"""One frozen `Settings`, from `CULTIVAR_*`, then `cultivar.yaml`, then `[tool.cultivar]`."""
+"""One frozen `Settings`, from `CULTIVAR_*`, the workspace's files, then the user's own file.
+
+The invariant: what could turn Cultivar against its user (what is trusted, where a model's key is
+sent, whether there is a wall) is never taken from a workspace that the user does not trust.
+"""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
-from platformdirs import user_cache_path, user_data_path
+from platformdirs import user_cache_path, user_config_path, user_data_path
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
+    InitSettingsSource,
     PydanticBaseSettingsSource,
     PyprojectTomlConfigSettingsSource,
     SettingsConfigDict,
     YamlConfigSettingsSource,
 )
+from yaml import YAMLError
 
-from cultivar.errors import SettingsError
+from cultivar.errors import SettingsError, UntrustedError
 
 SandboxChoice = Literal["auto", "bubblewrap", "container", "process"]
 """Which wall to use; `auto` takes the strongest that works here."""
+
+
+PROTECTED = (
+    *("trust", "home", "cache", "workspace", "database_url", "chroma_url"),
+    *("model.api_base", "model.api_key", "model.record", "sandbox.use", "sandbox.image"),
+)
+"""What a workspace may only set where the user trusts it."""
 
 
 class _Section(BaseModel):
@@ -32,7 +45,9 @@ class BudgetSettings(_Section):
     money: float | None = Field(default=1.0, ge=0)
     """US dollars."""
     tokens: int | None = Field(default=200_000, ge=0)
+    """Of prompts and replies together."""
     calls: int | None = Field(default=20, ge=0)
+    """Questions to the model; what is answered from the record is free."""
     seconds: float | None = Field(default=900.0, ge=0)
     """Wall-clock time of the run."""
 
@@ -43,13 +58,17 @@ class ModelSettings(_Section):
     name: str = "builtin"
     """`builtin` (none), a litellm name like `openai/gpt-…`, or `cassette:FILE`."""
     api_base: str | None = None
+    """The address of the service; the provider's own where it is not set."""
     api_key: SecretStr | None = None
     """Only needed where the provider's own variable is not set."""
     temperature: float = Field(default=0.0, ge=0, le=2)
+    """How freely the model chooses its words; 0 is not at all."""
     max_tokens: int = Field(default=4096, ge=1)
+    """Of one reply, at most."""
     timeout: float = Field(default=60.0, gt=0)
     """Seconds of one request."""
     retries: int = Field(default=4, ge=0)
+    """How often a request is sent again that was not answered."""
     record: Path | None = None
     """A cassette to record every reply to."""
 
@@ -58,14 +77,21 @@ class SandboxSettings(_Section):
     """The wall, and the limits behind it."""
 
     use: SandboxChoice = "auto"
+    """Which wall; `auto` takes the strongest that works here."""
     image: str = "docker.io/library/python:3.11-slim"
     """For containers."""
     wall_seconds: float = Field(default=120.0, gt=0)
+    """What a command may take; a check's own `timeout` may be less."""
     cpu_seconds: float = Field(default=120.0, gt=0)
+    """Of CPU."""
     memory_mb: int = Field(default=2048, ge=64)
+    """Of all its processes together."""
     processes: int = Field(default=64, ge=1)
+    """At once."""
     disk_mb: int = Field(default=256, ge=1)
+    """What it may write."""
     output_kb: int = Field(default=1024, ge=1)
+    """What is kept of its output; a flood ends it."""
 
 
 class Settings(BaseSettings):
@@ -77,8 +103,6 @@ class Settings(BaseSettings):
         env_prefix="CULTIVAR_",
         env_nested_delimiter="__",
         nested_model_default_partial_update=True,
-        yaml_file="cultivar.yaml",
-        pyproject_toml_table_header=("tool", "cultivar"),
     )
 
     workspace: Path = Field(default_factory=Path.cwd)
@@ -92,6 +116,7 @@ class Settings(BaseSettings):
     chroma_url: str | None = None
     """`http://host:port` of a Chroma server; a folder in `home` where it is not set."""
     instance_id: str = "local"
+    """The name of this installation, which each generation is recorded under."""
     template_paths: tuple[Path, ...] = ()
     """More folders with templates, looked into before ours."""
     trust: tuple[str, ...] = ()
@@ -104,23 +129,6 @@ class Settings(BaseSettings):
     model: ModelSettings = ModelSettings()
     sandbox: SandboxSettings = SandboxSettings()
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments, environment, `cultivar.yaml`, `pyproject.toml`, in this order."""
-        return (
-            init_settings,
-            env_settings,
-            YamlConfigSettingsSource(settings_cls),
-            PyprojectTomlConfigSettingsSource(settings_cls),
-        )
-
     @property
     def ledger_url(self) -> str:
         """SQLAlchemy's address of the ledger."""
@@ -130,23 +138,24 @@ class Settings(BaseSettings):
 def load_settings(start: Path | None = None, **given: Any) -> Settings:
     """Read the settings of the workspace that `start` (else the current folder) is in.
 
+    Arguments come before the environment, `cultivar.yaml`, `[tool.cultivar]` in `pyproject.toml`,
+    and `cultivar.yaml` in the user's configuration folder.
+
     Raises:
         SettingsError: A file or a variable holds what no setting takes.
+        UntrustedError: An untrusted workspace sets what only the user may set.
     """
     start = (start or Path.cwd()).resolve()
     workspace = find_workspace(start)
-    if workspace is not None:
-        given = {"workspace": workspace, "home": workspace / ".cultivar", **given}
-        if os.environ.get("CULTIVAR_HOME"):
-            given.pop("home")
     root = workspace or start
     try:
-        return _settings_of(root)(**given)
-    except (ValidationError, ValueError) as error:
+        settings = _rooted(root, workspace)(**given)
+    except (ValidationError, ValueError, YAMLError) as error:
         raise SettingsError(
             f"The settings of `{root}` are wrong: {_first_line(error)}.",
-            "See `cultivar doctor` for the settings in force.",
+            "`docs/reference/settings.md` lists them.",
         ) from error
+    return settings
 
 
 def find_workspace(start: Path) -> Path | None:
@@ -160,28 +169,71 @@ def find_workspace(start: Path) -> Path | None:
     return None
 
 
-def _settings_of(root: Path) -> type[Settings]:
+def user_file() -> Path:
+    """The user's own settings, which are trusted."""
+    return user_config_path("cultivar", appauthor=False) / "cultivar.yaml"
+
+
+def _rooted(root: Path, workspace: Path | None) -> type[Settings]:
     """`Settings` that reads the files of `root`, wherever the process stands."""
 
     class Rooted(Settings):
-        model_config = SettingsConfigDict(yaml_file=root / "cultivar.yaml")
+        model_config = SettingsConfigDict(pyproject_toml_table_header=("tool", "cultivar"))
 
         @classmethod
         def settings_customise_sources(
-            cls, settings_cls: type[BaseSettings], *sources: Any, **named: Any
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
         ) -> tuple[PydanticBaseSettingsSource, ...]:
-            init, env, yaml, _ = super().settings_customise_sources(settings_cls, *sources, **named)
-            project = PyprojectTomlConfigSettingsSource(settings_cls, root / "pyproject.toml")
-            return init, env, yaml, project
+            own = YamlConfigSettingsSource(settings_cls, user_file())
+            trusted = _trusts([init_settings(), env_settings(), own()], root)
+            theirs = [
+                YamlConfigSettingsSource(settings_cls, root / "cultivar.yaml"),
+                PyprojectTomlConfigSettingsSource(settings_cls, root / "pyproject.toml"),
+            ]
+            if not trusted:
+                for source in theirs:
+                    _refuse_protected(root, source())
+            places = {"workspace": root, "home": root / ".cultivar"} if workspace else {}
+            found = InitSettingsSource(settings_cls, init_kwargs=places)
+            return init_settings, env_settings, *theirs, own, found
 
     return Rooted
 
 
-def _first_line(error: ValueError) -> str:
+def _trusts(sources: list[dict[str, Any]], root: Path) -> bool:
+    trusted = [each for source in sources for each in source.get("trust", ())]
+    return any(is_trusted(str(root), (str(each),)) for each in trusted)
+
+
+def is_trusted(origin: str, trust: tuple[str, ...]) -> bool:
+    """Whether `origin`, a folder or an address, is one of `trust` or lies below one of them."""
+    stems = [each.rstrip("/") for each in trust]
+    return any(stem and (origin == stem or origin.startswith(f"{stem}/")) for stem in stems)
+
+
+def _refuse_protected(root: Path, values: dict[str, Any]) -> None:
+    for name in PROTECTED:
+        value: object = values
+        for key in name.split("."):
+            value = cast("dict[str, object]", value).get(key) if isinstance(value, dict) else None
+        if value is not None:
+            raise UntrustedError(
+                f"The workspace `{root}` sets `{name}`, which only you may set.",
+                f"Set it in `{user_file()}` or as "
+                f"`CULTIVAR_{name.replace('.', '__').upper()}`, or trust the workspace there.",
+            )
+
+
+def _first_line(error: Exception) -> str:
     if isinstance(error, ValidationError):
         first = error.errors()[0]
         return f"`{'.'.join(map(str, first['loc']))}`: {first['msg']}"
-    return str(error).splitlines()[0]
+    return " ".join(str(error).split())
 
 
 def _cache_path() -> Path:

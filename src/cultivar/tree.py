@@ -95,11 +95,12 @@ def read_tree(root: Path, *, ignore: frozenset[str] = frozenset({".git"})) -> Tr
         for name in [*files, *links]:
             path = Path(folder) / name
             if name not in ignore and (path.is_symlink() or path.is_file()):
-                found[path.relative_to(root).as_posix()] = _read(path)
+                found[path.relative_to(root).as_posix()] = read_entry(path)
     return Tree(found)
 
 
-def _read(path: Path) -> Entry:
+def read_entry(path: Path) -> Entry:
+    """Read the file or link at `path`."""
     if path.is_symlink():
         return Entry(content=os.fsencode(path.readlink()), mode="link")
     executable = bool(path.stat().st_mode & 0o100)
@@ -107,7 +108,7 @@ def _read(path: Path) -> Entry:
 
 
 def _refuse_outside(path: str, entry: Entry) -> None:
-    broken = not path or "\0" in path or path != posixpath.normpath(path)
+    broken = path in {"", "."} or "\0" in path or path != posixpath.normpath(path)
     if broken or "\\" in path or posixpath.isabs(path) or path.split("/")[0] == "..":
         raise UnsafeError(
             f"The path {path!r} leads out of the destination.",

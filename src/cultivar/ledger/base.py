@@ -112,31 +112,42 @@ class PatternStore(Protocol):
     """The truth about failure patterns; the memory is an index over it."""
 
     def revision(self) -> int:
-        """Grows with every change; 0 while there is no pattern."""
+        """Grows with every change; 0 while there is no pattern.
+
+        Whoever sees a revision sees all that came before it.
+        """
         ...
 
     def add_pattern(self, pattern: FailurePattern, vector: bytes, embedder: str) -> None:
-        """Keep a new pattern with its vector (little-endian float32) and its embedder's id."""
-        ...
+        """Keep a new pattern with its vector (little-endian float32) and its embedder's id.
 
-    def seen_again(self, pattern_id: str) -> None:
-        """Count one more failure to the pattern."""
+        One of a known id stays as it is.
+        """
         ...
 
     def patterns(self, ids: Iterable[str] | None = None) -> tuple[FailurePattern, ...]:
-        """The patterns of these ids, in their order; all, the newest first, without ids."""
+        """The patterns of these ids, in their order; all, the newest first, without ids.
+
+        Ids that are not known are left out.
+        """
         ...
 
-    def vectors(self, embedder: str) -> Mapping[str, bytes]:
-        """All vectors that this embedder made, by pattern id."""
+    def vectors(self, embedder: str, after: int = 0) -> Mapping[str, bytes]:
+        """All vectors that this embedder made, by pattern id.
+
+        With `after`, only those of patterns that were added since that revision.
+        """
         ...
 
     def add_fix(self, pattern_id: str, fix: Fix) -> None:
         """Keep a fix of the pattern; a known one stays as it is."""
         ...
 
-    def count_fix(self, pattern_id: str, fix_id: str, *, worked: bool) -> None:
-        """Count one try of the fix."""
+    def count(self, generation: Generation) -> None:
+        """Count the failures of a generation to their patterns, and what became of fixes.
+
+        A ledger that holds the patterns does so itself, when it records the generation.
+        """
         ...
 
 
@@ -166,7 +177,11 @@ class Ledger(Protocol):
     def finish(
         self, run_id: str, status: RunStatus, *, generation_id: str = "", error: str = ""
     ) -> None:
-        """Record how the run stands."""
+        """Record how the run stands.
+
+        Raises:
+            NotKnownError: It was never started.
+        """
         ...
 
     def run(self, run_id: str) -> Run:
@@ -182,7 +197,11 @@ class Ledger(Protocol):
         ...
 
     def record(self, generation: Generation) -> None:
-        """Record a generation in one transaction; a known id stays as it is."""
+        """Record a generation in one transaction; a known id stays as it is.
+
+        Raises:
+            NotKnownError: The content store does not keep the tree of one of its attempts.
+        """
         ...
 
     def generation(self, generation_id: str) -> Generation:

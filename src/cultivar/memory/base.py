@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Protocol
 
 from cultivar.model import CheckResult, FailurePattern
+
+if TYPE_CHECKING:  # most runs have nothing to remember yet, and need not wait for it
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 class Embedder(Protocol):
@@ -32,7 +33,10 @@ class Memory(Protocol):
     """What failures have in common, found again by likeness."""
 
     def learn(self, failure: CheckResult, language: str) -> FailurePattern:
-        """Join the failure to the pattern that it is near to, or make a new one of it."""
+        """Join the failure to the pattern that it is near to, or make a new one of it.
+
+        It is counted when the generation that it belongs to is recorded.
+        """
         ...
 
     def recall(

@@ -7,8 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from cultivar.errors import UnsafeError
 from cultivar.model import EndedBy
 from cultivar.tree import Tree
+
+TREE_ROOT = "/tmp/tree"
+"""How a command's output names the root of its tree, whatever the backend."""
+
+SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
+"""Where programs are looked for, where a command does not say."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,15 +33,24 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """What to run, and with what in reach."""
+    """What to run, and with what in reach.
+
+    Raises:
+        UnsafeError: A text in it that cannot be given to a program.
+    """
 
     argv: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
-    """All of it: nothing is inherited."""
+    """All of it: nothing is inherited. `HOME`, `TMPDIR` and `PATH` are set where they are not."""
     mounts: tuple[Path, ...] = ()
     """Folders outside that it may read, at the same path, and nothing else of ours."""
     collect: bool = False
     """Whether to bring back the tree as the command left it."""
+
+    def __post_init__(self) -> None:
+        for text in (*self.argv, *self.environment, *self.environment.values()):
+            if "\0" in text or any("\ud800" <= each <= "\udfff" for each in text):
+                raise UnsafeError(f"A command cannot hold the text {text!r}.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,5 +93,6 @@ class Sandbox(Protocol):
 
         Raises:
             SandboxUnavailableError: The wall could not be built; nothing is known of the command.
+            UnsafeError: What came back reaches out of the tree, or is no file.
         """
         ...

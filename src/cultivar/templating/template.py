@@ -49,6 +49,15 @@ class Question:
     unit: str = ""
     """Of a number: `seconds`, `minutes`, `bytes`, …"""
     renamed_from: str = ""
+    required: bool = False
+    """It has no default: somebody has to answer it."""
+    ask: bool | str = True
+    """False: it is not inferred and not asked; it keeps its default unless the user gives it."""
+    type_template: str = ""
+    """A Jinja template for the type, where that depends on earlier answers."""
+    file: str = "copier.yml"
+    line: int | None = None
+    """Where it stands, for errors."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +119,8 @@ class Template:
     """Texts of the template's prompts, by name."""
     written: tuple[FilePrompt, ...] = ()
     """The files that only a model can write."""
+    ignored: tuple[str, ...] = ()
+    """Settings of its `copier.yml` that mean nothing to Copier or to us."""
 
     @property
     def needs_trust(self) -> tuple[str, ...]:

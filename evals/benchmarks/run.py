@@ -1,0 +1,224 @@
+"""Run every benchmark, keep what it measured, and write the table of the documentation.
+
+Each benchmark is a file beside this one with `measure()`; rivals and limits are measured in the
+same run. Results go to `results/NAME.json`, the table to `docs/benchmarks.md`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cultivar.definitions import load_file
+
+HERE = Path(__file__).parent
+PAGE = HERE.parents[1] / "docs" / "benchmarks.md"
+
+INTRODUCTION = """\
+# Benchmarks
+
+Written by `make bench`, which measures rivals and physical limits in the same run. Machines differ
+and are shared, so look at the ratios. The numbers below were measured on {machine}.
+
+Every row comes from a file in `evals/benchmarks/`; run one alone with
+`python evals/benchmarks/NAME.py`.
+
+| what | bar | measured | met |
+|---|---|---|---|
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One line of the table."""
+
+    what: str
+    bar: str
+    measured: str
+    met: bool
+
+
+Found = Mapping[str, Any]
+"""What a benchmark's `measure` returns."""
+
+
+def main() -> None:
+    """Run the benchmarks that are named, or all of them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", help=f"of {', '.join(ROWS)}; all where none is named")
+    chosen = parser.parse_args().names or list(ROWS)
+    for name in chosen:
+        sys.stderr.write(f"measuring {name}\n")
+        keep(name, load_file(HERE / f"{name}.py", f"cultivar_benchmarks.{name}").measure())
+    rows = table()
+    PAGE.write_text(page(rows), encoding="utf-8")
+    sys.stdout.write("".join(line(row) for row in rows))
+    sys.exit(0 if all(row.met for row in rows) else 1)
+
+
+def keep(name: str, found: Found) -> None:
+    """Write what was measured to `results/`."""
+    results = HERE / "results"
+    results.mkdir(exist_ok=True)
+    text = json.dumps({"machine": machine(), **found}, indent=2)
+    (results / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+
+
+def table() -> list[Row]:
+    """The rows of all results that are there."""
+    kept = {name: HERE / "results" / f"{name}.json" for name in ROWS}
+    there = {name: json.loads(path.read_text()) for name, path in kept.items() if path.is_file()}
+    return [row for name, found in there.items() for row in ROWS[name](found)]
+
+
+def page(rows: list[Row]) -> str:
+    """The page of the documentation."""
+    return INTRODUCTION.format(machine=machine()) + "".join(line(row) for row in rows)
+
+
+def line(row: Row) -> str:
+    """A row of a Markdown table."""
+    return f"| {row.what} | {row.bar} | {row.measured} | {'yes' if row.met else '**no**'} |\n"
+
+
+def machine() -> str:
+    """What it was measured on, in a few words."""
+    import os
+
+    return f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
+
+
+def render_rows(found: Found) -> list[Row]:
+    """Rendering, against Copier's `run_copy` in process."""
+    measured = f"{found['ratio']:.0f} times ({found['ms']:.1f} ms against {found['copier_ms']:.0f})"
+    return [
+        Row(
+            what="render against Copier's `run_copy`, same template, in process",
+            bar="30 times as fast, same bytes",
+            measured=measured + (", same bytes" if found["same_bytes"] else ", other bytes"),
+            met=found["ratio"] >= 30 and found["same_bytes"],
+        ),
+        Row(
+            what="the same with reading, parsing and asking the template",
+            bar="none",
+            measured=f"{found['ratio_whole']:.0f} times ({found['ms_whole']:.1f} ms)",
+            met=True,
+        ),
+    ]
+
+
+def startup_rows(found: Found) -> list[Row]:
+    """Waiting for the command line."""
+    seconds = found["seconds"]
+    beside = (
+        f"interpreter alone {seconds['interpreter']:.3f} s, Copier {seconds['copier_help']:.2f}"
+    )
+    return [
+        _under("`cultivar --help`, cold", seconds["help"], 0.25, beside),
+        _under("`generate` without a model, checks aside, cold", seconds["generate_cold"], 2.5),
+        _under("the same in a running session", seconds["generate_session"], 0.15),
+    ]
+
+
+def record_rows(found: Found) -> list[Row]:
+    """Recording a generation."""
+    rows: list[Row] = []
+    for database, bar in (("sqlite", 5.0), ("postgresql", None)):
+        each = found[database]
+        rows.append(
+            Row(
+                what=f"record a generation with ten new files, {database}",
+                bar="under 5 ms" if bar else "none",
+                measured=f"{each['new_files']:.1f} ms (a bare one-row commit: "
+                f"{each['limit_single_row_commit']:.1f})",
+                met=bar is None or each["new_files"] < bar,
+            )
+        )
+    return rows
+
+
+def sandbox_rows(found: Found) -> list[Row]:
+    """What the wall costs."""
+    overhead, plain = found["overhead_ms"]["bubblewrap"], found["median_ms"]["plain"]
+    return [
+        Row(
+            what="sandbox (bubblewrap), over a plain process",
+            bar="at most 30 ms",
+            measured=f"{overhead:.0f} ms over {plain:.0f}",
+            met=overhead <= 30,
+        )
+    ]
+
+
+def recall_rows(found: Found) -> list[Row]:
+    """Finding failure patterns again."""
+    sealed = found["leave_one_out"]["sealed"]
+    rivals = ", ".join(f"{name} {each['recall@3']:.2f}" for name, each in sealed.items())
+    speed = found["speed"]
+    return [
+        Row(
+            what=f"recall@3, sealed half of {found['failures']} real failures, "
+            f"{found['kinds']} kinds",
+            bar="at least 0.95",
+            measured=rivals,
+            met=sealed["memory"]["recall@3"] >= 0.95,
+        ),
+        Row(
+            what=f"recall among {speed['patterns']:,} patterns, p99",
+            bar="under 20 ms at 100,000",
+            measured=f"{speed['p99_ms']:.1f} ms (p50 {speed['p50_ms']:.1f})",
+            met=speed["p99_ms"] < 20 and speed["patterns"] >= 100_000,
+        ),
+    ]
+
+
+def inference_rows(found: Found) -> list[Row]:
+    """Reading a task without a model."""
+    rows: list[Row] = []
+    for part, name in (("dev", "tuned on"), ("sealed", "sealed")):
+        each, defaults = found[part]["built_in"], found[part]["defaults"]
+        right, wrong = each["asked_for_right"], each["wrongly_inferred"]
+        rows.append(
+            Row(
+                what=f"inference without a model, {name}: asked-for answers right",
+                bar="at least 90 %",
+                measured=f"{right:.1%} of {each['asked_for']} "
+                f"(defaults alone: {defaults['asked_for_right']:.1%})",
+                met=right >= 0.9,
+            )
+        )
+        rows.append(
+            Row(
+                what=f"inference without a model, {name}: inferred where the task says nothing",
+                bar="at most 2 %",
+                measured=f"{wrong:.1%} of {each['silent']}",
+                met=wrong <= 0.02,
+            )
+        )
+    return rows
+
+
+def _under(what: str, seconds: float, bar: float, beside: str = "") -> Row:
+    measured = f"{seconds:.2f} s" + (f" ({beside})" if beside else "")
+    return Row(what=what, bar=f"under {bar:g} s", measured=measured, met=seconds < bar)
+
+
+ROWS: dict[str, Callable[[Found], list[Row]]] = {
+    "render": render_rows,
+    "startup": startup_rows,
+    "record": record_rows,
+    "sandbox": sandbox_rows,
+    "inference": inference_rows,
+    "recall": recall_rows,
+}
+"""The benchmarks, and how each becomes rows of the table."""
+
+
+if __name__ == "__main__":
+    main()

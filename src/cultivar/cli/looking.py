@@ -1,0 +1,242 @@
+"""`history`, `show`, `stats`, `why` and `export`: questions to the ledger."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cultivar.cli.options import command
+from cultivar.cli.output import (
+    MARKS,
+    NOT_VERIFIED,
+    answers_table,
+    checks_table,
+    console,
+    escape,
+    plain,
+    print_json,
+    summary,
+    table,
+    verdict_line,
+)
+
+if TYPE_CHECKING:
+    from cultivar.application import Cultivar
+    from cultivar.ledger.base import VersionStats
+    from cultivar.model import FailurePattern, Generation
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Which = Annotated[
+    str,
+    typer.Argument(metavar="ID|FILE", help="A generation's id (or its beginning), or its file."),
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class HistoryCommand:
+    """What a user may say to `cultivar history`."""
+
+    template: Annotated[str, typer.Option("--template", "-t", metavar="ID")] = ""
+    failed: Annotated[bool, typer.Option("--failed", help="Only what failed its checks.")] = False
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="The newest N.")] = 20
+    runs: Annotated[bool, typer.Option("--runs", help="List runs, also unfinished ones.")] = False
+    as_json: Json = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class OneCommand:
+    """What a user may say to `cultivar show` and `cultivar why`."""
+
+    which: Which
+    as_json: Json = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportCommand:
+    """What a user may say to `cultivar export`."""
+
+    which: Which
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Else printed.")
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatsCommand:
+    """What a user may say to `cultivar stats`."""
+
+    template: Annotated[str, typer.Argument(metavar="[TEMPLATE]", help="One template's id.")] = ""
+    as_json: Json = False
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands to `app`."""
+    command(app, "history", HistoryCommand)(history)
+    command(app, "show", OneCommand)(show)
+    command(app, "stats", StatsCommand)(stats)
+    command(app, "why", OneCommand)(why)
+    command(app, "export", ExportCommand)(export)
+
+
+def history(options: HistoryCommand) -> None:
+    """List what was generated, the newest first.
+
+    Example: cultivar history --failed --json
+    """
+    from cultivar.ledger.base import Query
+
+    with _open() as cultivar:
+        if options.runs:
+            _list_runs(cultivar, options)
+            return
+        success = False if options.failed else None
+        query = Query(template_id=options.template, success=success, limit=options.limit)
+        found = cultivar.history(query)
+    if options.as_json:
+        print_json([summary(each) for each in found])
+        return
+    columns = ["id", "when", "verdict", "quality", "template", "task"]
+    console().print(table("Generations", columns, [_row(each) for each in found]))
+
+
+def show(options: OneCommand) -> None:
+    """Show one generation: answers, checks, files.
+
+    Example: cultivar show out/cache.py
+    """
+    with _open() as cultivar:
+        found = cultivar.generation(options.which)
+        files = cultivar.files(found)
+    if options.as_json:
+        attempts = plain(found.attempts)
+        print_json(summary(found) | {"all_attempts": attempts, "files": files})
+        return
+    to = console()
+    ref = f"[bold]{escape(found.template.id)}[/] {escape(found.template.version)}"
+    to.print(f"{ref} · {escape(found.task)}\n")
+    to.print(answers_table(found.answers))
+    for attempt in found.attempts:
+        to.print(f"Attempt {attempt.number}")
+        to.print(checks_table(attempt))
+    to.print("\n".join(f"  {escape(path)}" for path in files))
+    to.print(verdict_line(found))
+
+
+def stats(options: StatsCommand) -> None:
+    """Show how templates have done, by version.
+
+    Example: cultivar stats quality_template:python-production
+    """
+    with _open() as cultivar:
+        found = cultivar.stats(options.template)
+    if options.as_json:
+        print_json(found)
+        return
+    columns = ["template", "version", "uses", "success", "failed", "not verified", "quality"]
+    console().print(table("Templates", columns, [_stats_row(each) for each in found]))
+
+
+def why(options: OneCommand) -> None:
+    """Say why: sources of answers, failures, known fixes.
+
+    Example: cultivar why 3f2a
+    """
+    with _open() as cultivar:
+        found = cultivar.generation(options.which)
+        told, failed = cultivar.patterns_of(found)
+    if options.as_json:
+        print_json(summary(found) | {"recalled": told, "failure_patterns": failed})
+        return
+    to = console()
+    to.print(answers_table(found.answers))
+    for attempt in found.attempts:
+        for result in attempt.proof.results:
+            if result.verdict != "passed":
+                mark = MARKS.get(result.verdict, NOT_VERIFIED)
+                to.print(f"Attempt {attempt.number}, [bold]{escape(result.check)}[/] {mark}")
+                to.print(f"{escape(result.output.strip())}\n")
+    _show_patterns("Failure patterns of this generation", failed)
+    _show_patterns("Recalled before it was drafted", told)
+    to.print(verdict_line(found))
+
+
+def export(options: ExportCommand) -> None:
+    """Export the answers of a generation as YAML.
+
+    Example: cultivar export 3f2a --output answers.yml
+    """
+    with _open() as cultivar:
+        text = cultivar.export(cultivar.generation(options.which))
+    if options.output is None:
+        sys.stdout.write(text)
+    else:
+        options.output.write_text(text, encoding="utf-8")
+
+
+def _open() -> Cultivar:
+    from cultivar.application import Cultivar
+
+    return Cultivar()
+
+
+def _list_runs(cultivar: Cultivar, options: HistoryCommand) -> None:
+    found = cultivar.runs(options.limit)
+    if options.as_json:
+        print_json(found)
+        return
+    rows = [
+        [run.id[:8], _when(run.started_at), run.graph, run.status, escape(run.order.task)]
+        for run in found
+    ]
+    console().print(table("Runs", ["id", "began", "graph", "status", "task"], rows))
+
+
+def _row(found: Generation) -> list[str]:
+    quality = found.proof.quality
+    return [
+        found.id[:8],
+        _when(found.generated_at),
+        MARKS.get(found.proof.verdict, NOT_VERIFIED),
+        "" if quality is None else f"{quality:.2f}",
+        f"{escape(found.template.id)} {escape(found.template.version)}",
+        escape(found.task),
+    ]
+
+
+def _stats_row(each: VersionStats) -> list[str]:
+    known = each.succeeded + each.failed
+    return [
+        escape(each.template_id),
+        escape(each.template_version),
+        str(each.uses),
+        f"{each.succeeded / known:.1%} of {known}" if known else "",
+        str(each.failed),
+        str(each.not_verified),
+        "" if each.quality is None else f"{each.quality:.2f}",
+    ]
+
+
+def _show_patterns(title: str, patterns: tuple[FailurePattern, ...]) -> None:
+    if not patterns:
+        return
+    rows: list[list[str]] = []
+    for pattern in patterns:
+        fixes = [f"{fix.description}: worked {fix.worked} of {fix.tried}" for fix in pattern.fixes]
+        rows.append(
+            [
+                pattern.id[:8],
+                escape(pattern.check),
+                escape(pattern.kind),
+                str(pattern.seen),
+                escape("\n".join(fixes)),
+            ]
+        )
+    console().print(table(title, ["id", "check", "kind", "seen", "known fixes"], rows))
+
+
+def _when(moment: Any) -> str:
+    return f"{moment.astimezone():%Y-%m-%d %H:%M}"

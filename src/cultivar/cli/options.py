@@ -1,0 +1,61 @@
+"""Commands whose options are a frozen dataclass: one name for what a user gave.
+
+A field's type is written as for Typer, `Annotated[type, typer.Option(...)]`; its default is the
+option's.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeVar, get_type_hints
+
+import typer
+
+Options = TypeVar("Options")
+Action = Callable[[Options], int | None]
+"""What a command does; it returns the exit code, None for 0."""
+
+
+def command(
+    app: typer.Typer, name: str, options: type[Options]
+) -> Callable[[Action[Options]], Action[Options]]:
+    """Register the decorated function as the command `name` of `app`.
+
+    Args:
+        app: Where to.
+        name: As the user types it.
+        options: A dataclass whose fields are the command's arguments and options.
+    """
+
+    def register(act: Action[Options]) -> Action[Options]:
+        def callback(**given: Any) -> None:
+            code = act(options(**given))
+            if code:
+                raise typer.Exit(code)
+
+        shape: Any = options
+        hints = get_type_hints(options, include_extras=True)
+        parameters = [_parameter(field, hints) for field in dataclasses.fields(shape)]
+        callback.__doc__ = act.__doc__
+        callback.__annotations__ = hints
+        vars(callback)["__signature__"] = inspect.Signature(parameters)
+        app.command(name)(callback)
+        return act
+
+    return register
+
+
+def _parameter(field: dataclasses.Field[Any], hints: dict[str, Any]) -> inspect.Parameter:
+    default: Any = inspect.Parameter.empty
+    if field.default is not dataclasses.MISSING:
+        default = field.default
+    elif field.default_factory is not dataclasses.MISSING:
+        default = field.default_factory()
+    return inspect.Parameter(
+        field.name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=default,
+        annotation=hints[field.name],
+    )

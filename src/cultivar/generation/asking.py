@@ -1,0 +1,112 @@
+"""Ask a person what is still unsure, one question at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from cultivar.agent import Context
+from cultivar.errors import AnswerError
+from cultivar.generation.templates import TemplateStore
+from cultivar.generation.vault import Vault
+from cultivar.model import Answer, Answers, Json, OpenQuestion, TemplateRef
+from cultivar.settings import Settings
+from cultivar.templating.asking import AskedQuestion
+from cultivar.templating.interview import asked_questions, interview, open_question
+from cultivar.templating.template import Template
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Known:
+    """What is known while a person is asked; each reply makes the next one."""
+
+    template: Template
+    inferred: Mapping[str, Answer]
+    """Proposals by question; the template's own defaults are worked out anew each time."""
+    given: Mapping[str, object]
+    """What the person said, by question."""
+    accepted: frozenset[str] = frozenset()
+    """The questions whose proposal the person left as it is."""
+
+    def answers(self, *, complete: bool) -> Answers:
+        """All answers under what is known."""
+        return interview(
+            self.template,
+            self.given,
+            lambda asked: self.inferred.get(asked.name),
+            complete=complete,
+        )
+
+    def unsure(self, floor: float) -> tuple[AskedQuestion, Answer | None] | None:
+        """The first question that a person should be asked, with the proposal."""
+        answers = self.answers(complete=False)
+        by_name = {answer.name: answer for answer in answers}
+        for asked in asked_questions(self.template, answers):
+            answer = by_name.get(asked.name)
+            settled = asked.name in self.given or asked.name in self.accepted
+            if not settled and (answer is None or answer.confidence < floor):
+                return asked, answer
+        return None
+
+    def after(self, name: str, reply: Json) -> _Known:
+        """What is known after a reply; None leaves the proposal as it is.
+
+        Raises:
+            AnswerError: The question does not take it.
+        """
+        if reply is None:
+            return replace(self, accepted=self.accepted | {name})
+        said = replace(self, given={**self.given, name: reply})
+        said.answers(complete=False)
+        return said
+
+
+def ask_unsure(
+    run_id: str, ref: TemplateRef, answers: Answers, context: Context, *, interactive: bool
+) -> Answers:
+    """Interrupt the run for every answer of less confidence than `unsure_below`.
+
+    The graph runs this from its start again after each reply, and hands it the replies so far in
+    their order; so nothing here may depend on anything else.
+
+    Returns:
+        All answers, those of the person with source `user`.
+
+    Raises:
+        AnswerError: A question that needs an answer has none, and nobody is asked.
+    """
+    vault, floor = context.get(Vault), context.get(Settings).unsure_below
+    secrets = vault.of(run_id)
+    known = _Known(
+        template=context.get(TemplateStore).load(ref),
+        inferred={answer.name: answer for answer in answers if answer.source != "default"},
+        given={a.name: secrets.get(a.name, a.value) for a in answers if a.source == "user"},
+    )
+    while interactive and (unsure := known.unsure(floor)) is not None:
+        known = _ask(*unsure, known, vault, run_id)
+    return known.answers(complete=True)
+
+
+def _ask(
+    asked: AskedQuestion, proposal: Answer | None, known: _Known, vault: Vault, run_id: str
+) -> _Known:
+    """Ask until the reply is taken."""
+    error = ""
+    while True:
+        reply = _interrupt(open_question(asked, proposal, error))
+        # A secret does not travel through the run's checkpoint; it waits in the vault.
+        said = vault.of(run_id).get(asked.name, reply) if asked.secret else reply
+        if said is None and proposal is None:
+            error = "an answer is needed"
+            continue
+        try:
+            return known.after(asked.name, said)
+        except AnswerError as refused:
+            error = refused.why
+
+
+def _interrupt(question: OpenQuestion) -> Json:
+    from langgraph.types import interrupt
+
+    reply: dict[str, Json] = interrupt(question)
+    return reply["answer"]

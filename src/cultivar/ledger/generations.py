@@ -1,0 +1,209 @@
+"""Records generations and finds them again.
+
+The invariant: a generation is there with all its attempts and check results, or not at all.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+from packaging.version import InvalidVersion, Version
+from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, or_, select
+from sqlalchemy.exc import IntegrityError
+
+from cultivar.errors import NotKnownError
+from cultivar.ledger.base import Query, VersionStats
+from cultivar.ledger.blobs import in_batches
+from cultivar.ledger.database import Database
+from cultivar.ledger.encoding import (
+    Row,
+    attempt_of,
+    attempt_rows,
+    check_result_of,
+    check_rows,
+    generation_of,
+    generation_row,
+)
+from cultivar.ledger.patterns import count
+from cultivar.ledger.tables import attempts, check_results, template_generations, tree_files
+from cultivar.model import Attempt, CheckResult, Generation
+
+_table = template_generations.c
+_NEAREST = 3
+
+T = TypeVar("T")
+
+
+class SqlGenerations:
+    """The generations of the ledger."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def record(self, generation: Generation) -> None:
+        """Record a generation in one transaction; a known id stays as it is.
+
+        Raises:
+            NotKnownError: The tree of an attempt was never kept.
+        """
+        with self._database.write() as connection:
+            try:
+                self._insert(connection, generation)
+            except IntegrityError as error:
+                if "foreign key" not in str(error.orig).lower():
+                    raise
+                raise NotKnownError(
+                    "tree",
+                    generation.tree_hash,
+                    remedy="Keep the tree of every attempt before the generation is recorded.",
+                ) from error
+
+    def generation(self, generation_id: str) -> Generation:
+        """The generation of that id, or of which it is the only prefix.
+
+        Raises:
+            NotKnownError: There is none, or more than one.
+        """
+        bounds = _bounds(generation_id)
+        if bounds is None:
+            raise NotKnownError("generation", generation_id)
+        wanted = select(template_generations).where(_table.id.between(*bounds))
+        with self._database.read() as connection:
+            found = _load(connection, wanted.order_by(_table.id).limit(_NEAREST))
+        return only("generation", generation_id, {each.id: each for each in found})
+
+    def generations(self, query: Query) -> tuple[Generation, ...]:
+        """The matching generations, the newest first."""
+        wanted = select(template_generations).where(*_conditions(query))
+        with self._database.read() as connection:
+            return _load(connection, _newest(wanted).limit(query.limit))
+
+    def maker_of(self, path: str) -> Generation | None:
+        """The latest generation that wrote the file (or folder) at the absolute `path`."""
+        path = posixpath.normpath(path)
+        wrote = or_(_table.file_path == path, _table.output == path, *_inside(path))
+        wanted = _newest(select(template_generations).where(wrote)).limit(1)
+        with self._database.read() as connection:
+            found = _load(connection, wanted)
+        return found[0] if found else None
+
+    def stats(self, template_id: str = "") -> tuple[VersionStats, ...]:
+        """How each version of each template has done, by name and version."""
+        name, version = _table.template_id, _table.template_version
+        wanted = select(
+            *(name, version, func.count().label("uses")),
+            func.count().filter(_table.success.is_(True)).label("succeeded"),
+            func.count().filter(_table.success.is_(False)).label("failed"),
+            func.count().filter(_table.success.is_(None)).label("not_verified"),
+            func.avg(_table.quality_score).label("quality"),
+            func.max(_table.generated_at, type_=_table.generated_at.type).label("last_used"),
+        ).group_by(name, version)
+        if template_id:
+            wanted = wanted.where(name == template_id)
+        with self._database.read() as connection:
+            rows = connection.execute(wanted).mappings().all()
+        return tuple(sorted((VersionStats(**row) for row in rows), key=_by_version))
+
+    def _insert(self, connection: Connection, generation: Generation) -> None:
+        new = self._database.insert_new(template_generations)
+        if connection.execute(new.returning(_table.id), generation_row(generation)).first() is None:
+            return
+        connection.execute(self._database.insert(attempts), attempt_rows(generation))
+        results = check_rows(generation)
+        if results:
+            connection.execute(self._database.insert(check_results), results)
+        count(connection, generation)
+
+
+def only(kind: str, name: str, found: Mapping[str, T]) -> T:
+    """The one that goes by `name`, of those whose ids begin with it.
+
+    Raises:
+        NotKnownError: There is none, or more than one and none that has it as its whole id.
+    """
+    if name in found:
+        return found[name]
+    if len(found) == 1:
+        return next(iter(found.values()))
+    remedy = "Give more of the id." if found else ""
+    raise NotKnownError(kind, name, tuple(found), remedy)
+
+
+def _bounds(prefix: str) -> tuple[str, str] | None:
+    """The least and the greatest UUID that begin with `prefix`; None where none does."""
+    digits = prefix.replace("-", "").lower()
+    if not digits or len(digits) > 32 or set(digits) - set("0123456789abcdef"):
+        return None
+    return digits.ljust(32, "0"), digits.ljust(32, "f")
+
+
+def _conditions(query: Query) -> Iterator[ColumnElement[bool]]:
+    if query.template_id:
+        yield _table.template_id == query.template_id
+    if query.template_version:
+        yield _table.template_version == query.template_version
+    if query.instance_id:
+        yield _table.instance_id == query.instance_id
+    if query.since is not None:
+        yield _table.generated_at >= query.since
+    if query.success is not None:
+        yield _table.success.is_(query.success)
+
+
+def _newest(wanted: Select[Any]) -> Select[Any]:
+    return wanted.order_by(_table.generated_at.desc(), _table.id.desc())
+
+
+def _inside(path: str) -> Iterator[ColumnElement[bool]]:
+    """That one of the folders above `path` is an output whose tree holds the rest of it."""
+    output, rest = posixpath.split(path)
+    while rest:
+        holds = or_(
+            tree_files.c.path == rest,
+            and_(tree_files.c.path > f"{rest}/", tree_files.c.path < f"{rest}0"),
+        )
+        in_tree = exists().where(tree_files.c.tree_hash == _table.tree_hash, holds)
+        yield and_(_table.output == output, in_tree)
+        output, name = posixpath.split(output)
+        rest = f"{name}/{rest}" if name else ""
+
+
+def _load(connection: Connection, wanted: Select[Any]) -> tuple[Generation, ...]:
+    """The generations of these rows with all that belongs to them."""
+    rows = connection.execute(wanted).mappings().all()
+    made = _attempts(connection, [row["id"] for row in rows])
+    return tuple(generation_of(row, made[row["id"]]) for row in rows)
+
+
+def _attempts(connection: Connection, ids: Sequence[str]) -> Mapping[str, list[Attempt]]:
+    results: dict[tuple[str, int], list[CheckResult]] = defaultdict(list)
+    for row in _rows_of(connection, _RESULTS, check_results.c.generation_id, ids):
+        results[row["generation_id"], row["attempt"]].append(check_result_of(row))
+    found: dict[str, list[Attempt]] = defaultdict(list)
+    for row in _rows_of(connection, _ATTEMPTS, attempts.c.generation_id, ids):
+        key = row["generation_id"], row["position"]
+        found[row["generation_id"]].append(attempt_of(row, results[key]))
+    return found
+
+
+_ATTEMPTS = select(attempts).order_by(attempts.c.position)
+_RESULTS = select(check_results).order_by(check_results.c.position)
+
+
+def _rows_of(
+    connection: Connection, wanted: Select[Any], key: ColumnElement[str], ids: Sequence[str]
+) -> Iterator[Row]:
+    for batch in in_batches(ids):
+        yield from connection.execute(wanted.where(key.in_(batch))).mappings()
+
+
+def _by_version(stats: VersionStats) -> tuple[str, Version, str]:
+    """By name, then 1.9 before 1.10; what is no version comes first."""
+    try:
+        version = Version(stats.template_version)
+    except InvalidVersion:
+        version = Version("0.dev0")
+    return stats.template_id, version, stats.template_version

@@ -1,0 +1,80 @@
+"""Records the runs of graphs."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy import ColumnElement, select, update
+
+from cultivar.errors import NotKnownError
+from cultivar.ledger.base import Run
+from cultivar.ledger.database import Database
+from cultivar.ledger.encoding import Row, kept_order, revived
+from cultivar.ledger.generations import only
+from cultivar.ledger.tables import runs
+from cultivar.model import Order, RunStatus
+
+_LAST = "\U0010ffff"
+"""Sorts after every other character."""
+
+
+class SqlRuns:
+    """The runs of the ledger."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def start(self, run: Run) -> None:
+        """Record a run that begins; a known one stays as it is."""
+        row = {name: value for name, value in vars(run).items() if name != "order"}
+        row |= {"order_placed": kept_order(run.order), "updated_at": datetime.now(UTC)}
+        with self._database.write() as connection:
+            connection.execute(self._database.insert_new(runs), row)
+
+    def finish(
+        self, run_id: str, status: RunStatus, *, generation_id: str = "", error: str = ""
+    ) -> None:
+        """Record how the run stands.
+
+        Raises:
+            NotKnownError: It was never started.
+        """
+        stands = update(runs).where(runs.c.id == run_id)
+        row = {"status": status, "generation_id": generation_id, "error": error}
+        with self._database.write() as connection:
+            if not connection.execute(stands, {**row, "updated_at": datetime.now(UTC)}).rowcount:
+                raise NotKnownError("run", run_id)
+
+    def run(self, run_id: str) -> Run:
+        """The run of that id, or of which it is the only prefix.
+
+        Raises:
+            NotKnownError: There is none, or more than one.
+        """
+        wanted = select(runs).where(*_begins_with(run_id)).order_by(runs.c.id).limit(3)
+        with self._database.read() as connection:
+            found = connection.execute(wanted).mappings().all()
+        return _run_of(only("run", run_id, {row["id"]: row for row in found if run_id}))
+
+    def runs(self, limit: int = 50) -> tuple[Run, ...]:
+        """The latest runs, the newest first."""
+        wanted = select(runs).order_by(runs.c.started_at.desc(), runs.c.id.desc()).limit(limit)
+        with self._database.read() as connection:
+            return tuple(_run_of(row) for row in connection.execute(wanted).mappings())
+
+
+def _begins_with(prefix: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """A range uses the index on every database, and minds case on every one."""
+    return runs.c.id >= prefix, runs.c.id <= prefix + _LAST
+
+
+def _run_of(row: Row) -> Run:
+    return Run(
+        id=row["id"],
+        graph=row["graph"],
+        order=revived(Order, row["order_placed"]),
+        status=row["status"],
+        started_at=row["started_at"],
+        generation_id=row["generation_id"],
+        error=row["error"],
+    )

@@ -1,0 +1,125 @@
+"""Brings a database to the schema of this version of Cultivar, and touches no newer one.
+
+The invariant: a database is at a numbered schema, and goes from one to the next in a single
+transaction that one process at a time may run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection, inspect, text
+
+from cultivar.errors import StoreUnavailableError
+from cultivar.ledger.database import BUSY_SECONDS, Database
+from cultivar.ledger.tables import metadata
+
+SCHEMA = 1
+"""The newest schema; a test holds it to the last file of `migrations/versions`."""
+
+VERSION_TABLE = "ledger_version"
+"""Not Alembic's usual name: other applications may share the server's database."""
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+_LOCK_KEY = 0x43554C54
+"""Of PostgreSQL's advisory lock: "CULT" in ASCII."""
+
+
+def prepare(database: Database) -> None:
+    """Create the ledger's tables, or bring them up to date.
+
+    Raises:
+        StoreUnavailableError: The database is of a newer version, is none of ours, or does not
+            answer.
+    """
+    with database.read() as connection:
+        found = _checked(database, connection)
+    if found == SCHEMA:
+        return
+    with _alone(database), database.write() as connection:
+        if not database.is_sqlite:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
+        if _checked(database, connection) < SCHEMA:
+            migrate(connection)
+
+
+def schema_of(connection: Connection) -> int | None:
+    """The number of the database's schema; None where no ledger is in it."""
+    if not inspect(connection).has_table(VERSION_TABLE):
+        return None
+    row = connection.exec_driver_sql(f"SELECT version_num FROM {VERSION_TABLE}").first()
+    return int(row[0]) if row else None
+
+
+def migrate(connection: Connection, target: str = "head") -> None:
+    """Run the migrations up to `target` in the transaction of `connection`."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    config.attributes["version_table"] = VERSION_TABLE
+    command.upgrade(config, target)
+
+
+def _checked(database: Database, connection: Connection) -> int:
+    """The schema's number, 0 of an empty database; refuses what must not be touched."""
+    found = schema_of(connection)
+    if found is None:
+        _refuse_strange(database, connection)
+        return 0
+    if found > SCHEMA:
+        raise StoreUnavailableError(
+            f"The ledger `{database.name}` has schema {found}; this Cultivar knows {SCHEMA}. "
+            "It was not touched.",
+            "Upgrade Cultivar (`pip install --upgrade cultivar`), or set `database_url` to "
+            "another ledger.",
+        )
+    return found
+
+
+def _refuse_strange(database: Database, connection: Connection) -> None:
+    """Tables of others are no matter on a server, where databases are shared, but in a file."""
+    tables = set(inspect(connection).get_table_names())
+    strange = tables if database.is_sqlite else tables & metadata.tables.keys()
+    if strange:
+        raise StoreUnavailableError(
+            f"The database `{database.name}` holds the table `{min(strange)}`, which no ledger "
+            "of Cultivar made. It was not touched.",
+            "Set `database_url` to a database of its own.",
+        )
+
+
+@contextmanager
+def _alone(database: Database) -> Generator[None, None, None]:
+    """Keep other processes from preparing the same file; servers have their own lock."""
+    if not database.is_sqlite:
+        yield
+        return
+    from filelock import FileLock, Timeout  # with asyncio, which most commands do without
+
+    try:
+        with FileLock(f"{database.name}.lock", timeout=BUSY_SECONDS):
+            _log_ahead(database)
+            yield
+    except Timeout as error:
+        raise StoreUnavailableError(
+            f"Another process has been preparing the ledger `{database.name}` for "
+            f"{BUSY_SECONDS:g} seconds.",
+            "End it, then run the command again.",
+        ) from error
+    except OSError as error:
+        raise StoreUnavailableError(
+            f"The ledger `{database.name}` cannot be written: {error.strerror}.",
+            "Set `home` or `database_url` to a place that you may write.",
+        ) from error
+
+
+def _log_ahead(database: Database) -> None:
+    """Switch to write-ahead logging, so that readers and a writer do not wait for each other."""
+    with database.explained(), closing(database.engine.raw_connection()) as connection:
+        connection.cursor().execute("PRAGMA journal_mode = WAL")

@@ -1,0 +1,135 @@
+"""The ledger in SQL: SQLite in a file, or PostgreSQL; one implementation for both.
+
+The invariant: each method is one transaction. A process that is killed in it leaves all of what it
+recorded before, and nothing of what it had not finished.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from cultivar.ledger.base import (
+    CallRecord,
+    ContentStore,
+    PatternStore,
+    Query,
+    Run,
+    VerdictCache,
+    VersionStats,
+)
+from cultivar.ledger.blobs import SqlContentStore
+from cultivar.ledger.calls import SqlCallRecord
+from cultivar.ledger.database import Database, connect
+from cultivar.ledger.generations import SqlGenerations
+from cultivar.ledger.patterns import SqlPatternStore
+from cultivar.ledger.runs import SqlRuns
+from cultivar.ledger.schema import prepare
+from cultivar.ledger.verdicts import SqlVerdictCache
+from cultivar.model import Generation, RunStatus
+
+
+class SqlLedger:
+    """A `Ledger`, with the stores that share its database; `open_ledger` makes it.
+
+    Args:
+        database: An open database with the ledger's tables.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._runs = SqlRuns(database)
+        self._generations = SqlGenerations(database)
+        self.content: ContentStore = SqlContentStore(database)
+        """All trees."""
+        self.verdicts: VerdictCache = SqlVerdictCache(database)
+        """What checks said."""
+        self.patterns: PatternStore = SqlPatternStore(database)
+        """Failure patterns and their fixes."""
+        self.calls: CallRecord = SqlCallRecord(database)
+        """Model calls."""
+
+    def start(self, run: Run) -> None:
+        """Record a run that begins; a known one stays as it is."""
+        self._runs.start(run)
+
+    def finish(
+        self, run_id: str, status: RunStatus, *, generation_id: str = "", error: str = ""
+    ) -> None:
+        """Record how the run stands.
+
+        Raises:
+            NotKnownError: It was never started.
+        """
+        self._runs.finish(run_id, status, generation_id=generation_id, error=error)
+
+    def run(self, run_id: str) -> Run:
+        """The run of that id, or of which it is the only prefix.
+
+        Raises:
+            NotKnownError: There is none, or more than one.
+        """
+        return self._runs.run(run_id)
+
+    def runs(self, limit: int = 50) -> tuple[Run, ...]:
+        """The latest runs, the newest first."""
+        return self._runs.runs(limit)
+
+    def record(self, generation: Generation) -> None:
+        """Record a generation in one transaction; a known id stays as it is.
+
+        Raises:
+            NotKnownError: The tree of an attempt was never kept.
+        """
+        self._generations.record(generation)
+
+    def generation(self, generation_id: str) -> Generation:
+        """The generation of that id, or of which it is the only prefix.
+
+        Raises:
+            NotKnownError: There is none, or more than one.
+        """
+        return self._generations.generation(generation_id)
+
+    def generations(self, query: Query) -> tuple[Generation, ...]:
+        """The matching generations, the newest first."""
+        return self._generations.generations(query)
+
+    def maker_of(self, path: str) -> Generation | None:
+        """The latest generation that wrote the file (or folder) at the absolute `path`."""
+        return self._generations.maker_of(path)
+
+    def stats(self, template_id: str = "") -> tuple[VersionStats, ...]:
+        """How each version of each template has done, by name and version."""
+        return self._generations.stats(template_id)
+
+    def close(self) -> None:
+        """Give all connections back; the ledger is not used after it."""
+        self._database.close()
+
+    def __enter__(self) -> SqlLedger:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def open_ledger(url: str) -> SqlLedger:
+    """Open the ledger at SQLAlchemy's address `url`; create it, or bring it up to date.
+
+    Raises:
+        SettingsError: The address is none, or names a database that the ledger cannot use.
+        StoreUnavailableError: The database does not answer, cannot be written, is none of ours, or
+            is of a newer version; then it was not touched.
+    """
+    database = connect(url)
+    try:
+        prepare(database)
+    except BaseException:
+        database.close()
+        raise
+    return SqlLedger(database)

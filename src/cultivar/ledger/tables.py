@@ -1,0 +1,228 @@
+"""The tables of the ledger as they are now; how they came to be is in `migrations`.
+
+A test holds the two together on every database.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    TypedColumns,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from cultivar.ledger.columns import ExactJson, ExactText, Id, UtcTime
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+
+class _Blobs(TypedColumns):
+    hash = Column(Text, primary_key=True)
+    codec = Column(Text, nullable=False)
+    size = Column(BigInteger, nullable=False)
+    content = Column(LargeBinary, nullable=False)
+
+
+class _Trees(TypedColumns):
+    hash = Column(Text, primary_key=True)
+    files = Column(Integer, nullable=False)
+    kept_at = Column(UtcTime, nullable=False)
+
+
+class _TreeFiles(TypedColumns):
+    tree_hash = Column(Text, ForeignKey("trees.hash"), primary_key=True)
+    path = Column(ExactText, primary_key=True)
+    mode = Column(Text, nullable=False)
+    blob_hash = Column(Text, ForeignKey("blobs.hash"), nullable=False)
+
+
+class _Generations(TypedColumns):
+    id = Column(Id, primary_key=True)
+    template_id = Column(ExactText, nullable=False, index=True)
+    template_version = Column(ExactText, nullable=False)
+    file_path = Column(ExactText, nullable=False)
+    answers = Column(JSON().with_variant(JSONB(), "postgresql"), nullable=False)
+    success = Column(Boolean)
+    quality_score = Column(Double)
+    instance_id = Column(ExactText, nullable=False, index=True)
+    generated_at = Column(UtcTime, nullable=False, index=True)
+    inserted_at = Column(UtcTime, nullable=False)
+    updated_at = Column(UtcTime, nullable=False)
+    run_id = Column(ExactText, nullable=False, index=True)
+    task = Column(ExactText, nullable=False)
+    template_tree = Column(Text, nullable=False)
+    template_origin = Column(ExactText, nullable=False)
+    template_ref = Column(ExactText, nullable=False)
+    template_trusted = Column(Boolean, nullable=False)
+    template_language = Column(ExactText, nullable=False)
+    answer_records = Column(ExactJson, nullable=False)
+    output = Column(ExactText, nullable=False)
+    tree_hash = Column(Text, ForeignKey("trees.hash"), nullable=False)
+    recalled = Column(ExactJson, nullable=False)
+    calls = Column(Integer, nullable=False)
+    tokens = Column(BigInteger, nullable=False)
+    money = Column(Double, nullable=False)
+    model_seconds = Column(Double, nullable=False)
+    seconds = Column(Double, nullable=False)
+
+
+class _Attempts(TypedColumns):
+    generation_id = Column(Id, ForeignKey("template_generations.id"), primary_key=True)
+    position = Column(Integer, primary_key=True, autoincrement=False)
+    number = Column(Integer, nullable=False)
+    tree_hash = Column(Text, ForeignKey("trees.hash"), nullable=False)
+    sandbox = Column(ExactText, nullable=False)
+    draft = Column(ExactJson, nullable=False)
+    patterns = Column(ExactJson, nullable=False)
+
+
+class _CheckResults(TypedColumns):
+    generation_id = Column(Id, primary_key=True)
+    attempt = Column(Integer, primary_key=True, autoincrement=False)
+    position = Column(Integer, primary_key=True, autoincrement=False)
+    check_name = Column(ExactText, nullable=False, index=True)
+    verdict = Column(Text, nullable=False)
+    required = Column(Boolean, nullable=False)
+    weight = Column(Double, nullable=False)
+    output = Column(ExactText, nullable=False)
+    exit_code = Column(BigInteger)
+    ended_by = Column(Text, nullable=False)
+    wall_seconds = Column(Double, nullable=False)
+    cpu_seconds = Column(Double, nullable=False)
+    peak_bytes = Column(BigInteger, nullable=False)
+    cached = Column(Boolean, nullable=False)
+
+
+class _Runs(TypedColumns):
+    id = Column(ExactText, primary_key=True)
+    graph = Column(ExactText, nullable=False)
+    order_placed = Column(ExactJson, nullable=False)
+    status = Column(Text, nullable=False)
+    started_at = Column(UtcTime, nullable=False, index=True)
+    updated_at = Column(UtcTime, nullable=False)
+    generation_id = Column(ExactText, nullable=False)
+    error = Column(ExactText, nullable=False)
+
+
+class _Verdicts(TypedColumns):
+    key = Column(ExactText, primary_key=True)
+    result = Column(ExactJson, nullable=False)
+    kept_at = Column(UtcTime, nullable=False)
+
+
+class _ModelCalls(TypedColumns):
+    id = Column(BigInteger().with_variant(Integer(), "sqlite"), primary_key=True)
+    run_id = Column(ExactText, nullable=False)
+    request_hash = Column(ExactText, nullable=False)
+    purpose = Column(ExactText, nullable=False)
+    model = Column(ExactText, nullable=False)
+    prompt = Column(ExactJson, nullable=False)
+    reply = Column(ExactText, nullable=False)
+    prompt_tokens = Column(BigInteger, nullable=False)
+    completion_tokens = Column(BigInteger, nullable=False)
+    money = Column(Double, nullable=False)
+    seconds = Column(Double, nullable=False)
+    attempts = Column(Integer, nullable=False)
+    error = Column(ExactText, nullable=False)
+    called_at = Column(UtcTime, nullable=False)
+
+
+class _FailurePatterns(TypedColumns):
+    id = Column(ExactText, primary_key=True)
+    added = Column(BigInteger, nullable=False, unique=True, index=True)
+    """The revision that it came with, so that patterns have an order."""
+    signature = Column(ExactText, nullable=False)
+    check_name = Column(ExactText, nullable=False)
+    language = Column(ExactText, nullable=False)
+    kind = Column(ExactText, nullable=False)
+    example = Column(ExactText, nullable=False)
+    seen = Column(BigInteger, nullable=False)
+    vector = Column(LargeBinary, nullable=False)
+    embedder = Column(ExactText, nullable=False)
+    first_seen_at = Column(UtcTime, nullable=False)
+    last_seen_at = Column(UtcTime, nullable=False)
+
+
+class _FailureFixes(TypedColumns):
+    pattern_id = Column(ExactText, ForeignKey("failure_patterns.id"), primary_key=True)
+    id = Column(ExactText, primary_key=True)
+    added = Column(BigInteger, nullable=False)
+    position = Column(Integer, nullable=False)
+    description = Column(ExactText, nullable=False)
+    edits = Column(ExactJson, nullable=False)
+    command = Column(ExactText, nullable=False)
+    tried = Column(BigInteger, nullable=False)
+    worked = Column(BigInteger, nullable=False)
+
+
+class _Revisions(TypedColumns):
+    name = Column(Text, primary_key=True)
+    number = Column(BigInteger, nullable=False)
+
+
+blobs = Table("blobs", metadata, _Blobs)
+"""Every content once, compressed where that makes it smaller."""
+
+trees = Table("trees", metadata, _Trees)
+
+tree_files = Table("tree_files", metadata, _TreeFiles, Index(None, "blob_hash"))
+"""The files of each tree; the view `generation_files` shows them by generation."""
+
+template_generations = Table(
+    "template_generations",
+    metadata,
+    _Generations,
+    Index(None, "template_id", "template_version"),
+    Index(None, "output", postgresql_using="hash"),
+    Index(None, "file_path", postgresql_using="hash"),
+    Index(None, "answers", postgresql_using="gin").ddl_if(dialect="postgresql"),
+)
+"""Every generation. `answers` is for queries, `answer_records` is the exact record."""
+
+attempts = Table("attempts", metadata, _Attempts)
+
+check_results = Table(
+    "check_results",
+    metadata,
+    _CheckResults,
+    ForeignKeyConstraint(
+        ["generation_id", "attempt"], ["attempts.generation_id", "attempts.position"]
+    ),
+)
+
+runs = Table("runs", metadata, _Runs)
+
+verdicts = Table("verdicts", metadata, _Verdicts)
+
+model_calls = Table("model_calls", metadata, _ModelCalls, Index(None, "run_id", "request_hash"))
+
+failure_patterns = Table(
+    "failure_patterns",
+    metadata,
+    _FailurePatterns,
+    Index("ix_failure_patterns_embedder", "embedder", "added"),
+)
+"""The truth about failures, vectors included; the memory's index can be rebuilt from it."""
+
+failure_fixes = Table("failure_fixes", metadata, _FailureFixes)
+
+revisions = Table("revisions", metadata, _Revisions)
+"""Counters by which others see that something changed."""

@@ -1,0 +1,26 @@
+"""The provider of those who have no model: it says what to configure."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from cultivar.errors import ModelUnavailableError
+from cultivar.llm.base import ModelRequest
+
+
+class NoModel:
+    """Stands where no model is configured. The built-in inferrer does without one."""
+
+    name = "builtin"
+
+    def complete(self, request: ModelRequest) -> NoReturn:
+        """Refuse `request`.
+
+        Raises:
+            ModelUnavailableError: Always.
+        """
+        raise ModelUnavailableError(
+            f"`{request.purpose}` needs a model, and none is configured.",
+            "Set `model.name` in `cultivar.yaml` or pass `--model`, for example "
+            "`--model anthropic/NAME` with `ANTHROPIC_API_KEY` set, or `--model ollama/NAME`.",
+        )

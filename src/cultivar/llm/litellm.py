@@ -1,0 +1,288 @@
+"""Any model that litellm knows, one attempt at a time.
+
+litellm takes seconds to import, so nothing here imports it before it is used. It retries, logs,
+reads `.env` files and fetches prices of its own accord; all of that is turned off, because
+retries, records and the environment are ours.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import logging
+import os
+import threading
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import cache
+from ipaddress import ip_address
+from math import isfinite
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+from cultivar.errors import ModelUnavailableError, RefusedError
+from cultivar.llm.base import ModelReply, ModelRequest, ProviderError
+from cultivar.llm.strict import strict_schema
+from cultivar.model import Json
+from cultivar.settings import ModelSettings
+
+ALLOW_CALLS = "CULTIVAR_ALLOW_MODEL_CALLS"
+"""The variable that, set to `0`, refuses every model that is not on the loopback."""
+
+_logger = logging.getLogger("cultivar.llm")
+_SCHEMA = Path(__file__).with_name("schema.md").read_text(encoding="utf-8").strip()
+_AGAIN = frozenset({408, 425, 429})
+_DENIED = frozenset({401, 402, 403})
+
+
+class LitellmModel:
+    """A `Provider` over litellm.
+
+    Args:
+        settings: The model's name and how to reach it.
+        grace: Seconds beyond `settings.timeout` after which an attempt is given up even though
+            bytes still trickle in, which restarts the time-out of every read.
+    """
+
+    def __init__(self, settings: ModelSettings, *, grace: float = 10.0) -> None:
+        self._settings, self._grace = settings, grace
+        self._unpriced = False
+
+    @property
+    def name(self) -> str:
+        """The model's name, as litellm has it."""
+        return self._settings.name
+
+    def warm(self) -> threading.Thread:
+        """Begin to import litellm beside other work; the first call waits for the rest of it."""
+        thread = threading.Thread(target=_litellm, name="cultivar-litellm", daemon=True)
+        thread.start()
+        return thread
+
+    def complete(self, request: ModelRequest) -> ModelReply:
+        """Answer `request`.
+
+        Raises:
+            ProviderError: It did not answer; says whether trying again may help.
+            ModelUnavailableError: It never will, as things are configured.
+            RefusedError: Model calls are not allowed here.
+        """
+        self._refuse_stray()
+        arguments = self._arguments(request)
+        began = time.monotonic()
+        outcome = self._attempt(arguments)
+        if isinstance(outcome, Exception):
+            # Raised here and not where it was caught: what litellm raised may quote the key, and
+            # would be printed with the traceback.
+            raise _translated(outcome, self._settings)
+        return self._reply(outcome, time.monotonic() - began)
+
+    def _refuse_stray(self) -> None:
+        allowed = os.environ.get(ALLOW_CALLS, "1").strip().lower() not in {"0", "false", "no"}
+        if not allowed and not _on_loopback(self._settings.api_base):
+            raise RefusedError(
+                f"A call of the model {self.name!r} was refused: `{ALLOW_CALLS}` is 0.",
+                "Use a scripted model, a cassette or a server on the loopback, or set it to 1.",
+            )
+
+    def _attempt(self, arguments: Mapping[str, Any]) -> Any:
+        """What litellm returned, or the exception that it raised."""
+        completion = _litellm().completion
+        try:
+            return _within(self._settings.timeout + self._grace, lambda: completion(**arguments))
+        except Exception as error:  # litellm lets through whatever a strange body trips over
+            return error
+
+    def _arguments(self, request: ModelRequest) -> dict[str, Any]:
+        settings, key = self._settings, self._settings.api_key
+        arguments: dict[str, Any] = {
+            "model": self.name,
+            "messages": [{"role": m.role, "content": m.content} for m in request.messages],
+            "temperature": settings.temperature,
+            "max_tokens": settings.max_tokens,
+            "timeout": settings.timeout,
+            "num_retries": 0,
+            "max_retries": 0,
+            "drop_params": True,  # models that think take no temperature
+            "api_base": settings.api_base,
+            "api_key": key.get_secret_value() if key else None,
+        }
+        return arguments | self._structure(request, arguments["messages"])
+
+    def _structure(self, request: ModelRequest, messages: list[dict[str, str]]) -> dict[str, Any]:
+        """The schema: as a parameter where the model takes it, else in words."""
+        if _litellm().supports_response_schema(self.name):
+            schema = strict_schema(request.schema)
+            given: dict[str, Any] = {
+                "name": request.schema_name,
+                "schema": schema or request.schema,
+                "strict": schema is not None,
+            }
+            return {"response_format": {"type": "json_schema", "json_schema": given}}
+        return {"messages": [*messages, {"role": "user", "content": _in_words(request.schema)}]}
+
+    def _reply(self, response: Any, seconds: float) -> ModelReply:
+        choices: list[Any] = response.choices or []
+        if not choices:
+            raise ProviderError("It answered without any choice.", retry=True)
+        usage = getattr(response, "usage", None)
+        return ModelReply(
+            text=str(choices[0].message.content or ""),
+            model=self.name,
+            prompt_tokens=_count(usage, "prompt_tokens"),
+            completion_tokens=_count(usage, "completion_tokens"),
+            money=self._money(response),
+            seconds=seconds,
+        )
+
+    def _money(self, response: Any) -> float:
+        hidden: Mapping[str, Any] = getattr(response, "_hidden_params", None) or {}
+        cost = hidden.get("response_cost")
+        if isinstance(cost, int | float) and isfinite(cost) and cost >= 0:
+            return float(cost)
+        if not self._unpriced:
+            self._unpriced = True
+            _logger.warning(
+                "The price of the model %r is not known: its calls count as 0 dollars. "
+                "Limit the run by `budget.tokens` or `budget.calls`.",
+                self.name,
+            )
+        return 0.0
+
+
+@cache
+def _configured() -> Any:
+    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+    os.environ.setdefault("LITELLM_MODE", "PRODUCTION")  # else it loads `.env` of any folder
+    _silence()
+    litellm: Any = importlib.import_module("litellm")
+    litellm.suppress_debug_info = True
+    litellm.telemetry = False
+    if "LITELLM_LOG" not in os.environ:
+        for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+    return litellm
+
+
+def _litellm() -> Any:
+    with _importing:
+        litellm = _configured()
+    _silence()  # again: whoever collects warnings, like pytest, forgets filters in between
+    return litellm
+
+
+_importing = threading.Lock()
+
+
+def _silence() -> None:
+    """Ignore the warnings of litellm and what it drags in, and no others."""
+    warnings.filterwarnings("ignore", module=r"litellm(\.|$)")
+    warnings.filterwarnings("ignore", message="Pydantic serializer warnings", module="pydantic")
+
+
+def _within(seconds: float, call: Callable[[], Any]) -> Any:
+    """The result of `call`, made in a thread of its own.
+
+    On the main thread litellm opens an event loop that nobody closes. A call that takes longer is
+    left behind; its thread ends with the process at the latest.
+
+    Raises:
+        TimeoutError: It takes longer than `seconds`.
+    """
+    future: Future[Any] = Future()
+
+    def work() -> None:
+        try:
+            future.set_result(call())
+        except BaseException as error:  # for the caller, who waits in another thread
+            future.set_exception(error)
+
+    threading.Thread(target=work, name="cultivar-model-call", daemon=True).start()
+    return future.result(seconds)
+
+
+def _translated(error: Exception, settings: ModelSettings) -> Exception:
+    """What `error` of litellm's means to the door."""
+    status: object = getattr(error, "status_code", None)
+    said = _first_line(error)
+    named = f"The model {settings.name!r}"
+    if isinstance(error, TimeoutError):
+        return ProviderError(f"No answer within {settings.timeout:g} seconds.", retry=True)
+    if "LLM Provider NOT provided" in said:
+        return ModelUnavailableError(
+            f"{named} is of no provider that litellm knows.",
+            "Set `model.name` (or `--model`) to `PROVIDER/NAME`, like `openai/NAME`.",
+        )
+    if status in _DENIED or _lacks_key(error, settings):
+        return ModelUnavailableError(f"{named} was denied: {said}", _key_remedy(settings))
+    if status == 404:
+        return ModelUnavailableError(
+            f"{named} is not there: {said}",
+            "Check `model.name` (or `--model`) and `model.api_base`.",
+        )
+    again = not isinstance(status, int) or status in _AGAIN or status >= 500
+    return ProviderError(said, retry=again, after=_retry_after(error))
+
+
+def _lacks_key(error: Exception, settings: ModelSettings) -> bool:
+    """Whether nothing was sent for want of a key, which litellm may call a server's error."""
+    answered = getattr(error, "litellm_response_headers", None) is not None
+    return not answered and settings.api_key is None and bool(_missing_keys(settings))
+
+
+def _missing_keys(settings: ModelSettings) -> list[str]:
+    found = cast("dict[str, list[str]]", _litellm().validate_environment(settings.name))
+    return [name for name in found.get("missing_keys", []) if "KEY" in name]
+
+
+def _key_remedy(settings: ModelSettings) -> str:
+    names = [*_missing_keys(settings), "CULTIVAR_MODEL__API_KEY"]
+    return f"Set {' or '.join(f'`{name}`' for name in names)} to a key that is valid for it."
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).removeprefix("litellm.").splitlines() or [type(error).__name__]
+    return lines[0][:500]
+
+
+def _retry_after(error: Exception) -> float | None:
+    """The wait that the provider asks for, in seconds (RFC 9110, section 10.2.3)."""
+    headers: Any = getattr(error, "litellm_response_headers", None) or {}
+    value = str(headers.get("retry-after") or "")
+    try:
+        seconds = float(value)
+    except ValueError:
+        return _until(value)
+    return max(0.0, seconds) if isfinite(seconds) else None
+
+
+def _until(date: str) -> float | None:
+    try:
+        then = parsedate_to_datetime(date)
+    except ValueError:
+        return None
+    if then.tzinfo is None:
+        then = then.replace(tzinfo=UTC)
+    return max(0.0, (then - datetime.now(UTC)).total_seconds())
+
+
+def _count(usage: Any, name: str) -> int:
+    value: object = getattr(usage, name, 0)
+    return max(0, value) if isinstance(value, int) else 0
+
+
+def _in_words(schema: Mapping[str, Json]) -> str:
+    return f"{_SCHEMA}\n\n{json.dumps(schema, sort_keys=True)}"
+
+
+def _on_loopback(address: str | None) -> bool:
+    host = urlsplit(address or "").hostname or ""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False

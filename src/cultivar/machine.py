@@ -1,0 +1,167 @@
+"""Compile and run a graph: checkpoints after every step, events while it runs."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
+
+from cultivar import model
+from cultivar.errors import StoreUnavailableError
+from cultivar.model import OpenQuestion
+
+if TYPE_CHECKING:
+    from langgraph.checkpoint.base import BaseCheckpointSaver
+    from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+
+
+class StateGraph(Protocol):
+    """LangGraph's `StateGraph`, as far as it is used here."""
+
+    def compile(self, *, checkpointer: Any) -> Any:
+        """Make it ready to run."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepStarted:
+    """A step of a run began."""
+
+    run_id: str
+    step: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepFinished:
+    """A step of a run ended, and its checkpoint is kept."""
+
+    run_id: str
+    step: str
+    seconds: float
+
+
+Event: TypeAlias = StepStarted | StepFinished
+"""What a listener hears."""
+
+Listener: TypeAlias = Callable[[Event], None]
+"""Hears the events of runs, in their order, in the thread that runs them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Halt:
+    """Where a run stopped: at its end, or at a question to a person."""
+
+    values: Mapping[str, Any]
+    """The state's values."""
+    question: OpenQuestion | None = None
+    """What must be answered before it goes on."""
+
+
+class Machine:
+    """Runs graphs, so that a run that was killed anywhere goes on where it was.
+
+    Durability is synchronous: a step's checkpoint is on the disk before the next step begins. The
+    step that was interrupted runs again, so steps are idempotent.
+    """
+
+    def __init__(self, checkpointer: BaseCheckpointSaver[Any], listener: Listener) -> None:
+        self._checkpointer = checkpointer
+        self._listener = listener
+
+    def start(self, graph: StateGraph, run_id: str, values: Mapping[str, Any]) -> Halt:
+        """Run `graph` from its start, with `values` as its first state."""
+        return self._run(graph, run_id, values)
+
+    def resume(self, graph: StateGraph, run_id: str) -> Halt:
+        """Go on with an interrupted run; one that ended stays as it is."""
+        return self._run(graph, run_id, None)
+
+    def reply(self, graph: StateGraph, run_id: str, answer: model.Json) -> Halt:
+        """Go on with a run that waits, with `answer` to its question."""
+        from langgraph.types import Command
+
+        return self._run(graph, run_id, Command(resume={"answer": answer}))
+
+    def _run(self, graph: StateGraph, run_id: str, given: Any) -> Halt:
+        compiled = graph.compile(checkpointer=self._checkpointer)
+        config: Any = {"configurable": {"thread_id": run_id}, "recursion_limit": 200}
+        begun: dict[str, float] = {}
+        for event in compiled.stream(given, config, stream_mode="tasks", durability="sync"):
+            self._tell(run_id, cast("dict[str, Any]", event), begun)
+        return self._halt(compiled, config)
+
+    def _tell(self, run_id: str, event: dict[str, Any], begun: dict[str, float]) -> None:
+        key, step = event["id"], event["name"]
+        if "input" in event:
+            begun[key] = time.perf_counter()
+            self._listener(StepStarted(run_id=run_id, step=step))
+        elif not event.get("interrupts"):
+            seconds = time.perf_counter() - begun.get(key, time.perf_counter())
+            self._listener(StepFinished(run_id=run_id, step=step, seconds=seconds))
+
+    def _halt(self, compiled: Any, config: Any) -> Halt:
+        snapshot = compiled.get_state(config)
+        open_ones = [interrupt.value for task in snapshot.tasks for interrupt in task.interrupts]
+        return Halt(values=snapshot.values, question=open_ones[0] if open_ones else None)
+
+
+@contextmanager
+def open_checkpointer(home: Path, database_url: str) -> Generator[BaseCheckpointSaver[Any]]:
+    """Open the checkpoints: beside a SQLite ledger, or in the ledger's PostgreSQL.
+
+    Args:
+        home: The folder where `checkpoints.db` is.
+        database_url: SQLAlchemy's address of the ledger.
+
+    Raises:
+        StoreUnavailableError: They cannot be opened.
+    """
+    if database_url.startswith("postgresql"):
+        with _open_postgres(database_url) as saver:
+            yield saver
+        return
+    from langgraph.checkpoint.sqlite import SqliteSaver
+
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(home / "checkpoints.db", check_same_thread=False, timeout=30)
+    except (OSError, sqlite3.Error) as error:
+        raise StoreUnavailableError(
+            f"The checkpoints in `{home}` cannot be opened: {error}.",
+            "Make the folder writable, or set another `home`.",
+        ) from error
+    try:
+        yield SqliteSaver(connection, serde=_serializer())
+    finally:
+        connection.close()
+
+
+@contextmanager
+def _open_postgres(database_url: str) -> Generator[BaseCheckpointSaver[Any]]:
+    try:
+        from langgraph.checkpoint.postgres import PostgresSaver
+    except ImportError as error:
+        raise StoreUnavailableError(
+            "PostgreSQL needs more packages.", "Run `pip install 'cultivar[postgres]'`."
+        ) from error
+    address = database_url.replace("postgresql+psycopg://", "postgresql://", 1)
+    with PostgresSaver.from_conn_string(address) as saver:
+        saver.serde = _serializer()
+        saver.setup()
+        yield saver
+
+
+def _serializer() -> JsonPlusSerializer:
+    """A serializer that brings back our types and no others."""
+    from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+
+    ours = [
+        (kind.__module__, kind.__qualname__)
+        for kind in vars(model).values()
+        if isinstance(kind, type) and is_dataclass(kind) and kind.__module__ == model.__name__
+    ]
+    return JsonPlusSerializer(allowed_msgpack_modules=ours)

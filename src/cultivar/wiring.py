@@ -1,0 +1,181 @@
+"""The composition root: settings in, services out; it closes what it opened."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from typing import Any, TypeVar, cast
+
+from cultivar.agent import Toolbox
+from cultivar.checking.checks import CheckRunner
+from cultivar.checking.makers import environments_for
+from cultivar.definitions import Agents, Definitions, builtin_root
+from cultivar.generation.templates import TemplateStore
+from cultivar.generation.vault import Vault
+from cultivar.generation.workshop import Workshop
+from cultivar.ledger.base import CallRecord, ContentStore, Ledger, PatternStore, VerdictCache
+from cultivar.ledger.sql import SqlLedger, open_ledger
+from cultivar.llm.base import ModelDoor, Provider
+from cultivar.llm.choose import choose_provider
+from cultivar.llm.door import Door
+from cultivar.llm.redaction import Redactor, environment_secrets
+from cultivar.llm.retrying import Retrying
+from cultivar.machine import Event, Listener, Machine, open_checkpointer
+from cultivar.memory.base import Memory
+from cultivar.memory.memory import open_memory
+from cultivar.sandbox.base import Sandbox
+from cultivar.sandbox.choose import choose_sandbox, limits_of
+from cultivar.settings import Settings, is_trusted
+from cultivar.templating.catalog import Catalog
+
+Service = TypeVar("Service")
+
+
+class Services(Mapping[type[Any], object]):
+    """The services of one application, each made when it is first asked for.
+
+    So a command that only lists templates opens no ledger, and nothing imports a model's library
+    without a model.
+
+    Args:
+        settings: What was set.
+        replaced: Services that stand in for ours, like a scripted model's door.
+    """
+
+    def __init__(self, settings: Settings, replaced: Mapping[type[Any], object]) -> None:
+        self.settings = settings
+        self._made: dict[type[Any], object] = {Settings: settings, **replaced}
+        self._stack = ExitStack()
+        self._makers = _makers()
+        self.listeners: list[Listener] = []
+
+    def __getitem__(self, kind: type[Any]) -> object:
+        if kind not in self._made:
+            self._made[kind] = self._makers[kind](self)
+        return self._made[kind]
+
+    def __iter__(self) -> Iterator[type[Any]]:
+        return iter({*self._made, *self._makers})
+
+    def __len__(self) -> int:
+        return len({*self._made, *self._makers})
+
+    def need(self, kind: type[Service]) -> Service:
+        """The service for `kind`."""
+        return cast("Service", self[kind])
+
+    def enter(self, opened: Any) -> Any:
+        """Enter a context manager that is left when the services are closed."""
+        return self._stack.enter_context(opened)
+
+    def on_close(self, close: Callable[[], object]) -> None:
+        """Call `close` when the services are closed."""
+        self._stack.callback(close)
+
+    def tell(self, event: Event) -> None:
+        """Hand an event to whoever listens."""
+        for listener in self.listeners:
+            listener(event)
+
+    def close(self) -> None:
+        """Close what was opened, the last first."""
+        self._stack.close()
+
+
+Maker = Callable[[Services], object]
+"""Makes a service of others."""
+
+
+def _makers() -> dict[type[Any], Maker]:
+    return {
+        Definitions: _definitions,
+        Agents: lambda s: Agents(definitions=s.need(Definitions), services=s),
+        Toolbox: lambda s: s.need(Definitions).tool,
+        Machine: _machine,
+        Catalog: _catalog,
+        TemplateStore: lambda s: TemplateStore(s.need(ContentStore)),
+        Vault: lambda s: Vault(s.need(Redactor)),
+        Redactor: _redactor,
+        Provider: lambda s: choose_provider(s.settings.model, s.need(Redactor)),
+        ModelDoor: _door,
+        SqlLedger: _ledger,
+        Ledger: lambda s: s.need(SqlLedger),
+        ContentStore: lambda s: s.need(SqlLedger).content,
+        VerdictCache: lambda s: s.need(SqlLedger).verdicts,
+        PatternStore: lambda s: s.need(SqlLedger).patterns,
+        CallRecord: lambda s: s.need(SqlLedger).calls,
+        Memory: _memory,
+        Sandbox: lambda s: choose_sandbox(s.settings.sandbox),
+        CheckRunner: _runner,
+        Workshop: lambda s: Workshop(s.need(CheckRunner)),
+    }
+
+
+def _definitions(services: Services) -> Definitions:
+    settings = services.settings
+    trusted = is_trusted(str(settings.workspace), settings.trust)
+    return Definitions(workspace=settings.workspace, trusted=trusted)
+
+
+def _machine(services: Services) -> Machine:
+    settings = services.settings
+    return Machine(
+        services.enter(open_checkpointer(settings.home, settings.ledger_url)), services.tell
+    )
+
+
+def _catalog(services: Services) -> Catalog:
+    settings = services.settings
+    return Catalog(
+        [settings.workspace / path for path in settings.template_paths],
+        settings.cache / "git",
+        settings.trust,
+        builtin=[builtin_root() / "templates_data"],
+    )
+
+
+def _redactor(services: Services) -> Redactor:
+    redactor = Redactor(*environment_secrets(os.environ))
+    if services.settings.model.api_key is not None:
+        redactor.add(services.settings.model.api_key.get_secret_value())
+    return redactor
+
+
+def _door(services: Services) -> ModelDoor:
+    settings = services.settings
+    return Door(
+        services.need(Provider),
+        services.need(CallRecord),
+        retrying=Retrying(retries=settings.model.retries),
+        budget=settings.budget,
+        redactor=services.need(Redactor),
+    )
+
+
+def _ledger(services: Services) -> SqlLedger:
+    settings = services.settings
+    if settings.database_url is None:
+        settings.home.mkdir(parents=True, exist_ok=True)
+    ledger = open_ledger(settings.ledger_url)
+    services.on_close(ledger.close)
+    return ledger
+
+
+def _memory(services: Services) -> Memory:
+    settings = services.settings
+    memory = open_memory(
+        services.need(PatternStore), settings.home / "memory", chroma_url=settings.chroma_url
+    )
+    services.on_close(memory.close)
+    return memory
+
+
+def _runner(services: Services) -> CheckRunner:
+    settings = services.settings
+    return CheckRunner(
+        sandbox=services.need(Sandbox),
+        environments=environments_for(services.need(Sandbox), settings.cache),
+        cache=services.need(VerdictCache),
+        limits=limits_of(settings.sandbox),
+    )

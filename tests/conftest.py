@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from cultivar.testing.stray_calls import no_stray_model_calls
+
+guard = pytest.fixture(autouse=True, scope="session")(no_stray_model_calls)
+
+
+@pytest.fixture(autouse=True)
+def no_settings_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the machine's user has set does not count."""
+    for name in [each for each in os.environ if each.startswith("CULTIVAR_")]:
+        if name not in {"CULTIVAR_ALLOW_MODEL_CALLS", "CULTIVAR_REQUIRE_ALL"}:
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "no-configuration"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))

@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import multiprocessing
+import os
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cultivar.errors import DestinationError, UnsafeError, WriteError
+from cultivar.generation import delivery
+from cultivar.generation.delivery import deliver, diff, plan, take_back
+from cultivar.tree import Entry, Tree, read_tree, text_entry
+
+NAMES = st.sampled_from(["a.py", "b.py", "c/d.py", "c/e/f.py", "g"])
+TREES = st.dictionaries(NAMES, st.binary(max_size=9).map(lambda each: Entry(content=each))).map(
+    Tree
+)
+
+
+def test_a_tree_is_written_with_its_modes_and_links(tmp_path: Path) -> None:
+    tree = Tree(
+        {
+            "bin/run": text_entry("#!/bin/sh\n", "executable"),
+            "lib/x.py": text_entry("x = 1\n"),
+            "lib/y.py": Entry(content=b"x.py", mode="link"),
+        }
+    )
+    deliver(tree, tmp_path / "new" / "out")
+    assert read_tree(tmp_path / "new" / "out") == tree
+
+
+def test_nothing_but_the_tree_is_left_in_the_folder(tmp_path: Path) -> None:
+    deliver(Tree({"a": text_entry("1")}), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_file_that_differs_stops_it_and_the_diff_is_shown(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("mine\n")
+    with pytest.raises(DestinationError) as refused:
+        deliver(Tree({"a": text_entry("theirs\n"), "b": text_entry("new\n")}), tmp_path)
+    assert refused.value.paths == ("a",)
+    assert "-mine\n+theirs\n" in refused.value.diff
+    assert read_tree(tmp_path) == Tree({"a": text_entry("mine\n")})
+
+
+def test_a_file_that_differs_is_replaced_by_force(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("mine\n")
+    done = deliver(Tree({"a": text_entry("theirs\n")}), tmp_path, force=True)
+    assert done.replaced == ("a",)
+    assert (tmp_path / "a").read_text() == "theirs\n"
+
+
+def test_a_file_that_the_template_leaves_alone_stays(tmp_path: Path) -> None:
+    (tmp_path / "notes.md").write_text("mine\n")
+    tree = Tree({"notes.md": text_entry("theirs\n")})
+    assert deliver(tree, tmp_path, skip_if_exists=("notes.md",)).skipped == ("notes.md",)
+    assert (tmp_path / "notes.md").read_text() == "mine\n"
+
+
+def test_a_link_in_the_folder_does_not_lead_a_file_out_of_it(tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "lib").symlink_to(tmp_path / "outside")
+    with pytest.raises(UnsafeError, match="leads 'lib/x' out of it"):
+        deliver(Tree({"lib/x": text_entry("1")}), tmp_path / "out")
+    assert not list((tmp_path / "outside").iterdir())
+
+
+def test_a_folder_where_a_file_should_go_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    with pytest.raises(WriteError, match="is a folder, where a file should go"):
+        deliver(Tree({"a": text_entry("1")}), tmp_path, force=True)
+
+
+def test_a_file_where_the_folder_should_be_is_named(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("a file")
+    with pytest.raises(WriteError, match="failed: File exists"):
+        deliver(Tree({"a": text_entry("1")}), tmp_path / "out")
+
+
+def test_a_diff_shows_new_changed_and_binary_files(tmp_path: Path) -> None:
+    (tmp_path / "old").write_text("1")
+    tree = Tree(
+        {"new": text_entry("a\n"), "old": text_entry("2"), "raw": Entry(content=b"\xff\x00")}
+    )
+    assert diff(tree, tmp_path, tree) == (
+        "--- /dev/null\n+++ b/new\n@@ -0,0 +1 @@\n+a\n"
+        "--- a/old\n+++ b/old\n@@ -1 +1 @@\n-1\n+2\n"
+        "Binary file raw differs\n"
+    )
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@given(old=TREES, new=TREES)
+def test_writing_by_force_leaves_the_new_files_and_the_others(
+    old: Tree, new: Tree, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("out")
+    deliver(old, folder)
+    planned = plan(new, folder)
+    assert deliver(new, folder, force=True) == planned
+    assert read_tree(folder) == old.replace(dict(new))
+    assert deliver(new, folder).added == ()
+
+
+OLD = Tree({"a": text_entry("old a"), "b": text_entry("old b")})
+NEW = Tree({"a": text_entry("new a"), "b": text_entry("new b"), "c/d": text_entry("new d")})
+
+
+def _die_at(folder: Path, call: int) -> None:
+    """Deliver `NEW`, and be killed at the given system call that changes the folder."""
+    count = 0
+    for name in ("replace", "write_bytes", "mkdir", "copy2", "_write_synced"):
+        home: object = shutil if name == "copy2" else Path if hasattr(Path, name) else delivery
+        original = getattr(home, name)
+
+        def counted(*args: object, _original: object = original, **kwargs: object) -> object:
+            nonlocal count
+            count += 1
+            if count == call:
+                os.kill(os.getpid(), signal.SIGKILL)
+            assert callable(_original)
+            return _original(*args, **kwargs)
+
+        setattr(home, name, counted)
+    deliver(NEW, folder, force=True)
+
+
+def test_killed_anywhere_the_folder_is_as_it_was_or_finished(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("fork")
+    deaths = 0
+    for call in range(1, 60):
+        folder = tmp_path / str(call)
+        deliver(OLD, folder)
+        process = context.Process(target=_die_at, args=(folder, call))
+        process.start()
+        process.join()
+        take_back(folder)
+        assert {**read_tree(folder)}.items() >= {**OLD}.items() or read_tree(folder) == NEW
+        deliver(NEW, folder, force=True)
+        assert read_tree(folder) == NEW
+        if process.exitcode == 0:
+            break
+        deaths += 1
+    assert deaths > 8

@@ -1,0 +1,26 @@
+"""Puts a tree and records a generation, and kills itself after a statement in the middle."""
+
+import os
+import signal
+import sys
+
+from sqlalchemy import event
+
+from cultivar.ledger.blobs import SqlContentStore
+from cultivar.ledger.database import connect
+from cultivar.ledger.generations import SqlGenerations
+from cultivar.testing.generations import TREE, generation_of
+
+_, url, statement, generation_id = sys.argv
+database = connect(url)
+
+
+@event.listens_for(database.engine, "after_cursor_execute")
+def die(connection: object, cursor: object, executed: str, *rest: object) -> None:
+    """End as a process ends whose machine loses its power."""
+    if executed.startswith(statement):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+SqlContentStore(database).put(TREE)
+SqlGenerations(database).record(generation_of(TREE.hash, id=generation_id))

@@ -1,0 +1,37 @@
+"""The SQL ledger does what every ledger must, on each database."""
+
+from cultivar.testing.ledgers import GenerationsContract, QueriesContract, RunsContract
+from cultivar.testing.stores import (
+    CallRecordContract,
+    ContentStoreContract,
+    PatternStoreContract,
+    VerdictCacheContract,
+)
+
+
+class TestContentStore(ContentStoreContract):
+    pass
+
+
+class TestVerdictCache(VerdictCacheContract):
+    pass
+
+
+class TestPatternStore(PatternStoreContract):
+    pass
+
+
+class TestCallRecord(CallRecordContract):
+    pass
+
+
+class TestRuns(RunsContract):
+    pass
+
+
+class TestGenerations(GenerationsContract):
+    pass
+
+
+class TestQueries(QueriesContract):
+    pass

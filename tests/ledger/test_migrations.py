@@ -1,0 +1,151 @@
+"""A ledger of every schema there has been is brought up to date and keeps what is in it.
+
+Each file in `schemas` is a whole ledger as that schema kept it, and is never changed.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from cultivar.ledger.base import ModelCall, Run
+from cultivar.ledger.encoding import SECRET
+from cultivar.ledger.schema import SCHEMA
+from cultivar.ledger.sql import SqlLedger, open_ledger
+from cultivar.model import (
+    Answer,
+    Attempt,
+    CheckResult,
+    Draft,
+    Edit,
+    FailurePattern,
+    Fix,
+    Generation,
+    Order,
+    Proof,
+    SlotBody,
+    TemplateRef,
+    Usage,
+)
+from cultivar.tree import Tree, text_entry
+
+SCHEMAS = sorted((Path(__file__).parent / "schemas").glob("*.sql"))
+TREE = Tree(
+    {
+        "cache.py": text_entry("CACHE = {}\n" * 3),
+        "run.sh": text_entry("#!/bin/sh\n", mode="executable"),
+    }
+)
+RESULT = CheckResult(
+    check="tests", verdict="passed", required=True, weight=4.0, output="1 passed", exit_code=0
+)
+GENERATION = Generation(
+    id="0a1b2c3d-0000-4000-8000-000000000001",
+    run_id="run-1",
+    task="An async TTL cache",
+    template=TemplateRef(
+        id="quality_template:python-production",
+        version="1.0.0",
+        tree_hash="0" * 64,
+        origin="builtin",
+        language="python",
+    ),
+    answers=(
+        Answer(name="ttl", value=300, source="task", confidence=0.9, evidence="5 minutes"),
+        Answer(name="token", value=SECRET, source="user", confidence=1.0, secret=True),
+    ),
+    attempts=(
+        Attempt(
+            number=1,
+            draft=Draft(
+                tree_hash=TREE.hash,
+                slots=(SlotBody(path="cache.py", slot="body", body="pass"),),
+            ),
+            proof=Proof(results=(RESULT,), sandbox="bubblewrap"),
+            patterns=("long",),
+        ),
+    ),
+    instance_id="local",
+    generated_at=datetime(2026, 1, 1, 8, tzinfo=UTC),
+    output="/out",
+    file_path="/out",
+    recalled=("long",),
+    usage=Usage(calls=1, tokens=120, money=0.25, seconds=1.5),
+    seconds=2.5,
+)
+
+
+@pytest.fixture(params=SCHEMAS, ids=lambda file: f"schema-{file.stem}")
+def old(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlLedger]:
+    """A ledger that began as that schema."""
+    file = tmp_path / "ledger.db"
+    schema: Path = request.param
+    with closing(sqlite3.connect(file)) as connection:
+        connection.executescript(schema.read_text())
+    with open_ledger(f"sqlite:///{file}") as ledger:
+        yield ledger
+
+
+def test_there_is_a_ledger_of_every_schema() -> None:
+    assert [file.stem for file in SCHEMAS] == [f"{number:04}" for number in range(1, SCHEMA + 1)]
+
+
+def test_generations_are_kept(old: SqlLedger) -> None:
+    assert old.generation(GENERATION.id) == GENERATION
+
+
+def test_trees_are_kept(old: SqlLedger) -> None:
+    assert old.content.tree(TREE.hash) == TREE
+
+
+def test_runs_are_kept(old: SqlLedger) -> None:
+    assert old.run("run-1") == Run(
+        id="run-1",
+        graph="generate",
+        order=Order(task="An async TTL cache"),
+        status="done",
+        started_at=datetime(2026, 1, 1, 8, tzinfo=UTC),
+        generation_id=GENERATION.id,
+    )
+
+
+def test_verdicts_are_kept(old: SqlLedger) -> None:
+    assert old.verdicts.verdict("key") == RESULT
+
+
+def test_failure_patterns_are_kept(old: SqlLedger) -> None:
+    fix = Fix(id="wrap", description="Wrap", edits=(Edit(path="a", search="b", replace="c"),))
+    assert old.patterns.vectors("words") == {"long": b"\0\0\x80?"}
+    assert old.patterns.patterns() == (
+        FailurePattern(
+            id="long",
+            signature="E501",
+            check="lint",
+            language="python",
+            kind="E501",
+            example="too long",
+            seen=1,
+            fixes=(fix,),
+        ),
+    )
+
+
+def test_model_calls_are_kept(old: SqlLedger) -> None:
+    assert old.calls.call("run-1", "hash") == ModelCall(
+        run_id="run-1",
+        purpose="slots",
+        request_hash="hash",
+        model="m",
+        prompt={"a": 1},
+        reply="pass",
+        prompt_tokens=100,
+        completion_tokens=20,
+        money=0.25,
+        seconds=1.5,
+        attempts=1,
+    )
