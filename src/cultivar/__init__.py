@@ -13,8 +13,11 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+# At once, since `agent` and `tool` are also the names of the modules that they are in.
+from cultivar.agent import Agent, Context, agent
+from cultivar.tool import Case, Characteristics, Tool, tool
+
 if TYPE_CHECKING:
-    from cultivar.agent import Agent, Context, agent
     from cultivar.application import Cultivar, Generated, GenerateOptions
     from cultivar.errors import (
         BudgetSpentError,
@@ -26,7 +29,6 @@ if TYPE_CHECKING:
     from cultivar.ledger.base import Query
     from cultivar.model import Answer, Check, CheckResult, Generation, OpenQuestion
     from cultivar.settings import Settings, load_settings
-    from cultivar.tool import Case, Characteristics, Tool, tool
     from cultivar.tree import Tree
 
 __all__ = [
@@ -57,7 +59,6 @@ __all__ = [
 ]
 
 _HOMES = {
-    "agent": ("Agent", "Context", "agent"),
     "application": ("Cultivar", "GenerateOptions", "Generated"),
     "errors": (
         *("BudgetSpentError", "CultivarError", "RefusedError"),
@@ -66,7 +67,6 @@ _HOMES = {
     "ledger.base": ("Query",),
     "model": ("Answer", "Check", "CheckResult", "Generation", "OpenQuestion"),
     "settings": ("Settings", "load_settings"),
-    "tool": ("Case", "Characteristics", "Tool", "tool"),
     "tree": ("Tree",),
 }
 """Where each name lives; it is imported when it is first asked for, so that starting is quick."""

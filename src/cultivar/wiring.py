@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from cultivar.agent import Toolbox
 from cultivar.checking.checks import CheckRunner
 from cultivar.checking.makers import environments_for
 from cultivar.definitions import Agents, Definitions, builtin_root
+from cultivar.errors import StoreUnavailableError
 from cultivar.generation.templates import TemplateStore
 from cultivar.generation.vault import Vault
 from cultivar.generation.workshop import Workshop
@@ -156,10 +158,20 @@ def _door(services: Services) -> ModelDoor:
 def _ledger(services: Services) -> SqlLedger:
     settings = services.settings
     if settings.database_url is None:
-        settings.home.mkdir(parents=True, exist_ok=True)
+        _make_home(settings.home)
     ledger = open_ledger(settings.ledger_url)
     services.on_close(ledger.close)
     return ledger
+
+
+def _make_home(home: Path) -> None:
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreUnavailableError(
+            f"`{home}` cannot be made: {error.strerror}.",
+            "Make the folder above it writable, or set `CULTIVAR_HOME` to another.",
+        ) from error
 
 
 def _memory(services: Services) -> Memory:

@@ -2,29 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from cultivar.errors import StoreUnavailableError
 from cultivar.ledger.base import CallRecord, ContentStore, PatternStore, VerdictCache
 from cultivar.ledger.sql import SqlLedger, open_ledger
-from cultivar.testing.postgres import TEMPLATE, PostgresServer, postgres_server
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[PostgresServer]:
-    """A server, one for all processes of the run."""
-    try:
-        with postgres_server(os.environ.get("PYTEST_XDIST_TESTRUNUID", "")) as server:
-            yield server
-    except StoreUnavailableError as error:
-        if "CI" in os.environ:
-            raise
-        pytest.skip(str(error))
+from cultivar.testing.postgres import TEMPLATE, PostgresServer
 
 
 @pytest.fixture(scope="session")
