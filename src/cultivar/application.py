@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -106,7 +106,7 @@ class Cultivar:
     ) -> None:
         self.services = Services(settings or load_settings(), services or {})
         if listener is not None:
-            self.services.listeners.append(listener)
+            self.listen(listener)
 
     def __enter__(self) -> Cultivar:
         return self
@@ -122,6 +122,10 @@ class Cultivar:
     def close(self) -> None:
         """Close what was opened."""
         self.services.close()
+
+    def listen(self, listener: Listener) -> None:
+        """Let `listener` hear the steps of runs from now on."""
+        self.services.listeners.append(listener)
 
     def generate(
         self, task: str, *, ask: Ask | None = None, **options: Unpack[GenerateOptions]
@@ -157,6 +161,7 @@ class Cultivar:
         *,
         ask: Ask | None = None,
         answers: Mapping[str, object] | None = None,
+        force: bool = False,
     ) -> Generated:
         """Take up a run that was interrupted or waits, where it stopped.
 
@@ -164,6 +169,7 @@ class Cultivar:
             run_id: The run, or the beginning of its id.
             ask: Puts questions to a person.
             answers: The secrets that the run was begun with; they are never kept.
+            force: Whether files that stopped it by standing in the way are replaced now.
 
         Raises:
             NotKnownError: There is no such run.
@@ -174,6 +180,8 @@ class Cultivar:
         self.services.need(Vault).demand(run.id, run.order)
         with self._failing(run.id):
             machine, graph = self._machine(run.graph)
+            if force:
+                machine.change(graph, run.id, {"order": replace(run.order, force=True)})
             halt = machine.resume(graph, run.id)
             if not halt.values:
                 # It was killed before its first checkpoint.

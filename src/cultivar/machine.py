@@ -80,6 +80,11 @@ class Machine:
         """Go on with an interrupted run; one that ended stays as it is."""
         return self._run(graph, run_id, None)
 
+    def change(self, graph: StateGraph, run_id: str, values: Mapping[str, Any]) -> None:
+        """Change the state of a run that was interrupted, before it goes on."""
+        compiled = graph.compile(checkpointer=self._checkpointer)
+        compiled.update_state({"configurable": {"thread_id": run_id}}, dict(values))
+
     def reply(self, graph: StateGraph, run_id: str, answer: model.Json) -> Halt:
         """Go on with a run that waits, with `answer` to its question."""
         from langgraph.types import Command

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cultivar import Cultivar
-from cultivar.errors import NotKnownError, UsageError
+from cultivar.errors import DestinationError, NotKnownError, UsageError
 from cultivar.llm.base import Provider
 from cultivar.llm.scripted import ScriptedModel
 from cultivar.model import Json, OpenQuestion
@@ -88,6 +88,21 @@ def test_a_run_goes_on_with_the_template_that_it_began_with(
     with Cultivar(services={Provider: ScriptedModel({"bodies": [BODY]})}) as cultivar:
         made = cultivar.resume(cultivar.runs()[0].id)
         assert cultivar.generation(made.generation_id).success is True
+
+
+def test_a_run_that_files_stopped_goes_on_by_force_with_what_it_had_proven(
+    workspace: Path,
+) -> None:
+    (workspace / "out").mkdir()
+    (workspace / "out" / "greet.py").write_text("mine\n")
+    model = ScriptedModel({"answers": []}, {"bodies": [BODY]})
+    with Cultivar(services={Provider: model}) as cultivar:
+        with pytest.raises(DestinationError) as stopped:
+            cultivar.generate("greet", template="test:greeting", output="out")
+        made = cultivar.resume(stopped.value.run_id, force=True)
+        assert cultivar.generation(made.generation_id).success is True
+    assert "greeting = 'ahoy'" in (workspace / "out" / "greet.py").read_text()
+    assert len(model.requests) == 2
 
 
 def test_a_run_that_does_not_exist_is_said(workspace: Path) -> None:

@@ -5,6 +5,7 @@ Both install outside the wall and with the network, which is why `requirements` 
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import shutil
@@ -74,11 +75,23 @@ class HostMaker:
 
     def make(self, folder: Path, requirements: tuple[str, ...], *, wheels_only: bool) -> None:
         """See `Maker`."""
+        folder = folder.absolute()
         _run([str(self._python.path), "-I", "-m", "venv", "--without-pip", str(folder)])
         if requirements:
             python = str(folder / "bin" / "python")
             install = [each.replace("{python}", python) for each in self.installer]
             _run([*install, *_WHEELS * wheels_only, *requirements])
+            self._compile(folder)
+
+    def _compile(self, folder: Path) -> None:
+        """Compile what was installed, so that no check has to; what is no Python stays as it is.
+
+        The installer must not: it would start the environment's own Python, which runs the
+        `.pth` files of what was installed, out here. `-S` is what keeps them from being run.
+        """
+        python, library = str(self._python.path), str(folder / "lib")
+        with contextlib.suppress(EnvironmentUnavailableError):
+            _run([python, "-I", "-S", "-m", "compileall", "-q", "-j", "2", library])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,20 +149,20 @@ def _installer() -> tuple[str, ...]:
     beside = Path(sys.executable).with_name("uv")
     uv = str(beside) if beside.exists() else shutil.which("uv")
     if uv:
-        return (uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", "{python}")
+        return (uv, "pip", "install", "--quiet", "--python", "{python}")
     ours = sys.executable if importlib.util.find_spec("pip") else "python3"
-    return (ours, "-m", "pip", "--python", "{python}", "install", "--quiet")
+    return (ours, "-m", "pip", "--python", "{python}", "install", "--quiet", "--no-compile")
 
 
 def _run(argv: list[str]) -> str:
-    """What a command prints.
+    """What a command prints; it stands where nobody can have put files or settings for it.
 
     Raises:
         EnvironmentUnavailableError: It failed.
     """
     try:
         done = subprocess.run(
-            argv, capture_output=True, timeout=_INSTALL_SECONDS, umask=0o022, check=False
+            argv, capture_output=True, timeout=_INSTALL_SECONDS, umask=0o022, check=False, cwd="/"
         )
     except subprocess.TimeoutExpired as error:
         raise _unavailable(f"it took more than {_INSTALL_SECONDS:g} seconds") from error

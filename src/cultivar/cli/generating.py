@@ -22,13 +22,13 @@ from cultivar.cli.output import (
     summary,
     verdict_line,
 )
-from cultivar.errors import UsageError
+from cultivar.errors import DestinationError, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from cultivar.application import Ask, Cultivar, Generated
-    from cultivar.machine import Event, Listener
+    from cultivar.application import Ask, Cultivar, Generated, GenerateOptions
+    from cultivar.machine import Event
     from cultivar.model import Delivery, Generation, Json, OpenQuestion
 
 STEPS = {
@@ -101,6 +101,7 @@ class ResumeCommand(_Model):
     """What a user may say to `cultivar resume`."""
 
     run: Annotated[str, typer.Argument(metavar="RUN", help="The run's id, or its beginning.")]
+    force: Annotated[bool, typer.Option("--force", help="Replace files that differ.")] = False
 
 
 def add_to(app: typer.Typer) -> None:
@@ -114,26 +115,43 @@ def generate(options: GenerateCommand) -> int:
 
     Example: cultivar generate "An async TTL cache with metrics" --output out/
     """
+    with _opened(options) as (cultivar, ask):
+        try:
+            with _progress(cultivar, quiet=options.as_json):
+                made = cultivar.generate(options.task, ask=ask, **_said(options))
+        except DestinationError as error:
+            if ask is None or not _may_replace(error):
+                raise
+            made = cultivar.resume(error.run_id, ask=ask, force=True)
+        return _report(made, cultivar, as_json=options.as_json)
+
+
+def _said(options: GenerateCommand) -> GenerateOptions:
     from cultivar.templating.answers_file import read_answers
 
-    with _opened(options) as (cultivar, ask):
-        answers = read_answers(options.answers) if options.answers else {}
-        made = cultivar.generate(
-            options.task,
-            ask=ask,
-            template=options.template,
-            ref=options.ref,
-            output=options.output,
-            answers={**answers, **_answers(options.answer)},
-            interactive=options.interactive,
-            trust=options.trust,
-            force=options.force,
-            dry_run=options.dry_run,
-            keep_failed=options.keep_failed or "",
-            unconfined=options.unconfined,
-            pre_releases=options.pre_releases,
-        )
-        return _report(made, cultivar, as_json=options.as_json)
+    answers = read_answers(options.answers) if options.answers else {}
+    return {
+        "template": options.template,
+        "ref": options.ref,
+        "output": options.output,
+        "answers": {**answers, **_answers(options.answer)},
+        "interactive": options.interactive,
+        "trust": options.trust,
+        "force": options.force,
+        "dry_run": options.dry_run,
+        "keep_failed": options.keep_failed or "",
+        "unconfined": options.unconfined,
+        "pre_releases": options.pre_releases,
+    }
+
+
+def _may_replace(error: DestinationError) -> bool:
+    """Show what would change, and ask."""
+    import questionary
+
+    console(stderr=True).print(escape(error.diff))
+    question = f"{', '.join(error.paths)}: replace?"
+    return bool(questionary.confirm(question, default=False).unsafe_ask())
 
 
 def resume(options: ResumeCommand) -> int:
@@ -142,7 +160,10 @@ def resume(options: ResumeCommand) -> int:
     Example: cultivar resume 3f2a
     """
     with _opened(options) as (cultivar, ask):
-        made = cultivar.resume(options.run, ask=ask, answers=_answers(options.answer))
+        with _progress(cultivar, quiet=options.as_json):
+            made = cultivar.resume(
+                options.run, ask=ask, answers=_answers(options.answer), force=options.force
+            )
         return _report(made, cultivar, as_json=options.as_json)
 
 
@@ -156,10 +177,7 @@ def _opened(options: _Model) -> Generator[tuple[Cultivar, Ask | None]]:
         given["model"] = {"name": options.model}
     if options.budget:
         given["budget"] = dict(_limit(each) for each in options.budget)
-    with (
-        _progress(quiet=options.as_json) as listener,
-        Cultivar(load_settings(**given), listener=listener) as cultivar,
-    ):
+    with Cultivar(load_settings(**given)) as cultivar:
         yield cultivar, _ask if options.interactive else None
 
 
@@ -177,10 +195,10 @@ def _answers(given: list[str] | None) -> Mapping[str, object]:
 
 
 @contextmanager
-def _progress(*, quiet: bool) -> Generator[Listener]:
-    """A listener that shows the step on a terminal, and is silent elsewhere."""
+def _progress(cultivar: Cultivar, *, quiet: bool) -> Generator[None]:
+    """Show the step that a run is at, on a terminal."""
     if quiet or not sys.stderr.isatty():
-        yield lambda event: None
+        yield
         return
     with console(stderr=True).status("starting") as status:
 
@@ -189,7 +207,8 @@ def _progress(*, quiet: bool) -> Generator[Listener]:
             # A prompt and a spinner on one line would overwrite each other.
             (status.stop if event.step == "ask" else status.start)()
 
-        yield show
+        cultivar.listen(show)
+        yield
 
 
 def _ask(question: OpenQuestion) -> Json:
