@@ -36,6 +36,7 @@ from cultivar.model import (
     TemplateRef,
 )
 from cultivar.settings import Settings, load_settings
+from cultivar.templating.answers_file import SUFFIX
 from cultivar.templating.catalog import Catalog
 from cultivar.templating.template import Template
 from cultivar.wiring import Services
@@ -216,7 +217,7 @@ class Cultivar:
         """
         path = Path(which)
         if path.exists():
-            found = self.services.need(Ledger).maker_of(str(path.resolve()))
+            found = self.services.need(Ledger).maker_of(str(_subject(path.resolve())))
             if found is None:
                 raise NotKnownError("generation that wrote", str(which))
             return found
@@ -328,6 +329,13 @@ class Cultivar:
             error.run_id = run_id
             self.services.need(Ledger).finish(run_id, "failed", error=str(error))
             raise
+
+
+def _subject(path: Path) -> Path:
+    """Of an answers file, what it stands beside; of anything else, itself."""
+    if not path.name.endswith(SUFFIX):
+        return path
+    return path.with_name(path.name.removesuffix(SUFFIX)) if path.name != SUFFIX else path.parent
 
 
 def _said(name: str, value: object) -> Answer:

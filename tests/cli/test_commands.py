@@ -96,7 +96,8 @@ def test_history_as_json_is_a_list(workspace: Path) -> None:
 
 def test_a_generation_is_shown_by_its_id_and_by_its_file(workspace: Path) -> None:
     made = generated(workspace)
-    for which in (made["id"], made["id"][:7], "out/greet.py", "out"):
+    files = ("out/greet.py", "out/greet.py.template-answers.yml", "out")
+    for which in (made["id"], made["id"][:7], *files):
         assert facts("show", which, at=workspace)["id"] == made["id"]
     assert "greet.py" in cultivar("show", made["id"], at=workspace).stdout
 
