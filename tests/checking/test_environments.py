@@ -26,10 +26,12 @@ from cultivar.sandbox.container import Container
 from cultivar.tree import Tree
 
 
-def _wheel(folder: Path, name: str) -> None:
+def _wheel(folder: Path, name: str, at_start: str = "") -> None:
+    """A package; `at_start` is code that its environment's Python runs whenever it starts."""
     info = f"{name}-1.0.dist-info"
     files = {
         f"{name}.py": "HERE = True\n",
+        f"{name}.pth": at_start,
         f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n",
         f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
@@ -166,6 +168,25 @@ def test_nothing_is_built_for_a_template_that_nobody_trusts(
     with pytest.raises(EnvironmentUnavailableError):
         environments.get(("unbuilt",))
     assert not (tmp_path / "canary").exists()
+
+
+def test_what_is_installed_runs_nothing_outside_of_the_sandbox(
+    empty: Path, index: Index, tmp_path: Path
+) -> None:
+    _wheel(index.folder, "sly", f"import pathlib; pathlib.Path({str(tmp_path / 'ran')!r}).touch()")
+    ours = HostMaker(cache=empty).installer
+    offline = (*ours, "--offline", "--no-index", "--find-links", str(index.folder))
+    sly = Environments(cache=empty, maker=HostMaker(cache=empty, installer=offline)).get(("sly",))
+    assert list(sly.mounts[-1].glob("lib/*/site-packages/__pycache__/sly*.pyc"))
+    assert not (tmp_path / "ran").exists()
+
+
+def test_settings_of_the_folder_that_one_stands_in_do_not_reach_the_installer(
+    environments: Environments, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "uv.toml").write_text("this is not = settings")
+    monkeypatch.chdir(tmp_path)
+    assert _run(environments, ("tiny",), "import tiny; print(tiny.HERE)") == b"True\n"
 
 
 def test_a_cache_that_the_sandbox_cannot_read_is_refused(tmp_path: Path, index: Index) -> None:

@@ -15,6 +15,7 @@ from cultivar.machine import StepFinished, StepStarted
 TASK = "greet people"
 
 
+SHIPPED = "quality_template:python-production"
 NEEDS = "[jinja2-time, setuptools]"
 """What brings the extension."""
 
@@ -138,6 +139,38 @@ def test_a_fix_that_was_learned_mends_the_same_failure_without_a_model(workspace
     assert generation.attempts[-1].draft.fixes
     assert "seen" in again.requests[1].messages[-1].content
     assert [pattern.seen for pattern in told] == [2]
+
+
+def test_a_model_really_changes_a_shipped_template_and_its_tests_still_pass(
+    workspace: Path,
+) -> None:
+    body = (
+        "surplus = len(self._entries) - self._max_entries\n"
+        "for key in list(self._entries)[: max(0, surplus)]:\n"
+        "    del self._entries[key]\n"
+    )
+    slot = {"path": "resilient_loader.py", "slot": "eviction", "body": body}
+    model = ScriptedModel({"answers": []}, {"bodies": [slot]})
+    with Cultivar(services={Provider: model}) as cultivar:
+        made = cultivar.generate("a cache", template=SHIPPED, output="out")
+        generation = cultivar.generation(made.generation_id)
+    assert generation.success is True
+    assert "surplus = len(self._entries)" in (workspace / "out/resilient_loader.py").read_text()
+
+
+def test_what_cannot_be_verified_here_is_neither_success_nor_failure(
+    workspace: Path, template: Path
+) -> None:
+    copier = (template / "copier.yml").read_text()
+    needing = copier.replace("checks:", "requires: ['program:no-such-program']\n  checks:")
+    (template / "copier.yml").write_text(needing)
+    with Cultivar() as cultivar:
+        made = cultivar.generate(TASK, template="test:greeting", output="out")
+        generation = cultivar.generation(made.generation_id)
+    assert (generation.success, generation.proof.quality) == (None, None)
+    assert {result.verdict for result in generation.proof.results} == {"not_verified"}
+    assert "no-such-program" in generation.proof.results[0].output
+    assert (workspace / "out" / "greet.py").exists()
 
 
 def test_a_reply_that_would_break_the_file_leaves_the_default_body(workspace: Path) -> None:

@@ -21,6 +21,9 @@ from cultivar.templating.slots import fill
 from cultivar.templating.template import FilePrompt, Rules, Template
 from cultivar.tree import Tree, text_entry
 
+_PROMPTS = Rules(envops={"trim_blocks": True, "lstrip_blocks": True})
+"""How prompts are written: a line that holds a statement alone leaves no line."""
+
 
 class SlotReply(BaseModel):
     """The body of one slot."""
@@ -128,7 +131,7 @@ def _places(last: Attempt, context: Context) -> str:
 
 def _messages(name: str, facts: dict[str, Any], context: Context) -> tuple[Message, ...]:
     """The system's prompt and the named one; what is quoted cannot close its own fence."""
-    environment = environment_of(Rules(), Tree({}))
+    environment = environment_of(_PROMPTS, Tree({}))
     fence = f"data-{hashlib.sha256(repr(facts).encode('utf-8', 'replace')).hexdigest()[:12]}"
     prompts = context.prompts["system"], context.prompts[name]
     system, user = (

@@ -26,6 +26,9 @@ from cultivar.tree import Entry, Tree, read_entry
 _ENGINE = "engine"
 """Where our own rendering is in the folder of a job."""
 
+_GROUND = ("agent", "errors", "model", "roles", "tool", "tree")
+"""What it stands on, of our own."""
+
 _USES = ("jinja2", "markupsafe", "pathspec", "pyyaml", "regex", "typing_extensions")
 """What rendering needs of other packages."""
 
@@ -128,7 +131,7 @@ def _engine() -> Mapping[str, Entry]:
     """Our own files that render, so that the sandbox needs nothing of this installation."""
     root = Path(errors.__file__).parent
     sources = [
-        *(root / name for name in ("__init__.py", "errors.py", "model.py", "tree.py")),
+        *(root / f"{name}.py" for name in ("__init__", *_GROUND)),
         *sorted((root / "templating").glob("*.py")),
     ]
     return {
