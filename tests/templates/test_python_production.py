@@ -11,12 +11,10 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import combinations, product
 from pathlib import Path
-from random import Random
-from typing import Final, TypeAlias
+from typing import Final
 
 import copier
 import pytest
@@ -24,13 +22,8 @@ import pytest
 from cultivar.model import Answer
 from cultivar.templating.loading import parse_template
 from cultivar.templating.rendering import Rendered, render
+from cultivar.testing.covering import Row, Value, covering
 from cultivar.tree import read_tree
-
-Value: TypeAlias = bool | int | str
-"""An answer."""
-
-Row: TypeAlias = Mapping[str, Value]
-"""Answers by the names of their questions."""
 
 TEMPLATE: Final = (
     Path(__file__)
@@ -76,29 +69,7 @@ lint.per-file-ignores = {"test_*" = ["D"]}
 """Ruff's settings in a house that is stricter than its defaults."""
 
 
-def pairs_of(row: Row) -> set[tuple[tuple[str, Value], tuple[str, Value]]]:
-    """Every two answers of `row`."""
-    return set(combinations(row.items(), 2))
-
-
-def all_pairs() -> Iterator[tuple[tuple[str, Value], tuple[str, Value]]]:
-    """Every two answers to different questions."""
-    for one, other in combinations(FACTORS, 2):
-        for value, other_value in product(FACTORS[one], FACTORS[other]):
-            yield (one, value), (other, other_value)
-
-
-def covering_rows() -> list[Row]:
-    """Rows that hold every pair: the best of some random rows each time, always the same ones."""
-    luck, rows, missing = Random(0), list[Row](), set(all_pairs())
-    while missing:
-        pool = [{name: luck.choice(FACTORS[name]) for name in FACTORS} for _ in range(300)]
-        rows.append(max(pool, key=lambda row: len(missing & pairs_of(row))))
-        missing -= pairs_of(rows[-1])
-    return rows
-
-
-ROWS: Final = covering_rows()
+ROWS: Final = covering(FACTORS)
 
 EVERYTHING: Final[Row] = {
     "use_cache": True,

@@ -412,3 +412,22 @@ def sparse() -> Callable[[Path], None]:
             file.truncate(2**30)
 
     return make
+
+
+def test_a_repository_that_would_fetch_what_it_lacks_runs_no_command_of_its_own(
+    catalog: Catalog, repository: Path, tmp_path: Path
+) -> None:
+    blob = git(repository, "rev-parse", "v1.0.0:content.txt")
+    (repository / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
+    for name, value in {
+        "core.repositoryFormatVersion": "1",
+        "extensions.partialClone": "origin",
+        "remote.origin.promisor": "true",
+        "remote.origin.url": "ssh://nobody@localhost/none",
+        "core.sshCommand": f"touch {tmp_path / 'ran'}; false",
+    }.items():
+        git(repository, "config", name, value)
+
+    with pytest.raises(UnavailableError, match=r"content\.txt"):
+        catalog.find(str(repository), "v1.0.0")
+    assert not (tmp_path / "ran").exists()

@@ -123,6 +123,7 @@ def test_a_body_that_breaks_the_file_is_refused_and_the_default_stays(
 
 SOUND = [
     ("a.ex", 'if x, do: 1, else: "end"\nEnum.map(l, fn a -> a end)\nx = ?" # do'),
+    ("a.ex", "if failure?(x) and String.contains?(y, z), do: 1"),
     ("a.ex", 'def f do\n  """\n  "quoted" do (\n  """\nend'),
     ("a.ts", 'const x = `a ${b} ( `; // it\'s (\nconst y = { "a": [1] }; /* ( */'),
     ("a.rs", "fn f<'a>(x: &'a str) -> char { '{' }"),

@@ -138,8 +138,13 @@ class Repository:
 
     def _listed(self, commit: str) -> Iterator[tuple[str, Mode, str, int]]:
         for path, mode, blob, size in self._entries(commit):
-            if size != "-":
-                yield path, _MODES.get(mode, "file"), blob, int(size)
+            if size == "-":
+                continue
+            if not size.isdigit():
+                raise UnavailableError(
+                    f"The repository lacks the content of {path!r}.", "Clone it again, in full."
+                )
+            yield path, _MODES.get(mode, "file"), blob, int(size)
 
     def _modules(self, commit: str) -> tuple[tuple[str, str], ...]:
         found = self._entries(commit)

@@ -34,7 +34,9 @@ _TEXTS: Final = r'"(?:\\.|[^"\\\n])*"'
 _QUOTED: Final = r"'(?:\\.|[^'\\\n])*'"
 _CHAR: Final = r"'(?:\\[^\n']{1,9}|\\'|[^'\\\n])'"
 _LONG: Final = r'"""(?:\\.|[^\\])*?"""' + r"|'''(?:\\.|[^\\])*?'''"
-_ELIXIR_SKIPPED = re.compile(rf"{_LONG}|{_TEXTS}|{_QUOTED}|\?\\?.|{_HASH_COMMENTS}", re.DOTALL)
+_ELIXIR_SKIPPED = re.compile(
+    rf"{_LONG}|{_TEXTS}|{_QUOTED}|(?<!\w)\?\\?.|{_HASH_COMMENTS}", re.DOTALL
+)
 _QUOTES_SKIPPED = re.compile(rf"{_SLASH_COMMENTS}|{_TEXTS}|{_QUOTED}|`(?:\\.|[^`\\])*`", re.DOTALL)
 _CHARS_SKIPPED = re.compile(rf"{_SLASH_COMMENTS}|{_TEXTS}|{_CHAR}|`[^`]*`", re.DOTALL)
 _KEYWORDS = re.compile(r"(?<![\w:.@])(?:do|fn|end)(?![\w:?!])")
