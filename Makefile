@@ -48,7 +48,7 @@ wheel: setup ## build the wheel, install it in a fresh environment, and use it w
 	@scripts/smoke-test-wheel
 
 docs: setup ## build the documentation
-	$(BIN)/mkdocs build -q --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build -q --strict
 
 demo: setup system-packages ## generate code from a task, prove it, and show the result
 	@scripts/demo

@@ -319,7 +319,7 @@ class Cultivar:
     def _diff(self, draft: Draft, delivery: Delivery) -> str:
         tree = self.services.need(ContentStore).tree(draft.tree_hash)
         paths = [path for path in (*delivery.added, *delivery.replaced) if path in tree]
-        return diff(tree, Path(delivery.folder), paths)
+        return diff(tree, Path(delivery.folder), paths, delivery.secret)
 
     @contextmanager
     def _failing(self, run_id: str) -> Generator[None]:

@@ -98,10 +98,15 @@ class Definitions:
         return cast("Tool[..., Any]", found)
 
     def prompts(self, agent: str) -> Mapping[str, str]:
-        """The prompts of an agent, the workspace's own before ours, one by one."""
+        """The prompts of an agent, the workspace's own before ours, one by one.
+
+        Raises:
+            UntrustedError: One is a link to a file elsewhere.
+        """
         found: dict[str, str] = {}
         for root in reversed(self._roots()):
             for path in sorted((root / "agents" / agent).glob(f"*{PROMPT}")):
+                _refuse_leading_out(path, root)
                 found[path.name.removesuffix(PROMPT)] = path.read_text(encoding="utf-8")
         return found
 
@@ -115,7 +120,8 @@ class Definitions:
         if not self.trusted:
             raise UntrustedError(
                 f"`{path}` is Python of a workspace that is not trusted.",
-                "Read it; then pass `--trust`, or add the workspace to `trust` in your settings.",
+                "Read it; then add the workspace to `trust` in your own settings, or set "
+                "`CULTIVAR_TRUST`.",
             )
 
 
@@ -130,6 +136,15 @@ class Agents:
         """Let whoever fills `role` carry out `order`."""
         agent, prompts = self.definitions.agent(role)
         return agent.act(order, Context(services=self.services, prompts=prompts))
+
+
+def _refuse_leading_out(path: Path, root: Path) -> None:
+    """What a link leads to would be sent to a model's provider."""
+    if not path.resolve().is_relative_to(root.resolve()):
+        raise UntrustedError(
+            f"The prompt `{path}` is a link that leads out of `{root}`.",
+            "Put the text itself there.",
+        )
 
 
 def builtin_root() -> Path:

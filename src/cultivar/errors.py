@@ -15,12 +15,12 @@ CultivarError
 │   ├── UnsafeError                  a template or a reply that reaches out of its place
 │   └── UnconfinedError              no wall to run untrusted code behind
 ├── BudgetSpentError              5  the run has used what it may
-├── UnavailableError              6  a service is down or not configured
-│   ├── ModelUnavailableError
-│   ├── SandboxUnavailableError
-│   ├── EnvironmentUnavailableError
-│   └── StoreUnavailableError        ledger, memory or content store
-└── ReplyError                    1  a model's reply that no repair could make fit
+└── UnavailableError              6  a service is down or not configured
+    ├── ModelUnavailableError
+    ├── SandboxUnavailableError
+    ├── EnvironmentUnavailableError
+    ├── StoreUnavailableError        ledger, memory or content store
+    └── ReplyError                   a model's reply that no repair could make fit
 ```
 
 The number is the command line's exit code. Every error says what happened, then what to do.
@@ -142,8 +142,9 @@ class DestinationError(UsageError):
     def __init__(self, paths: tuple[str, ...], diff: str = "") -> None:
         named = ", ".join(f"`{path}`" for path in paths[:5])
         more = f" and {len(paths) - 5} more" if len(paths) > 5 else ""
+        stand = "stands there and differs" if len(paths) == 1 else "stand there and differ"
         super().__init__(
-            f"Nothing was written: {named}{more} exist and differ.",
+            f"Nothing was written: {named}{more} {stand}.",
             "Choose another `--output`, or pass `--force` to replace them.",
         )
         self.paths, self.diff = paths, diff
@@ -212,5 +213,5 @@ class StoreUnavailableError(UnavailableError):
     """The ledger, the memory or the content store does not answer, or must not be touched."""
 
 
-class ReplyError(CultivarError):
+class ReplyError(UnavailableError):
     """A model's reply that does not fit its schema, even after one repair."""

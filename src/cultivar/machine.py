@@ -77,7 +77,13 @@ class Machine:
         return self._run(graph, run_id, values)
 
     def resume(self, graph: StateGraph, run_id: str) -> Halt:
-        """Go on with an interrupted run; one that ended stays as it is."""
+        """Go on with an interrupted run; one that ended stays as it is.
+
+        Of a run that was interrupted before its first checkpoint, there are no values.
+        """
+        compiled = graph.compile(checkpointer=self._checkpointer)
+        if not compiled.get_state({"configurable": {"thread_id": run_id}}).values:
+            return Halt(values={})
         return self._run(graph, run_id, None)
 
     def change(self, graph: StateGraph, run_id: str, values: Mapping[str, Any]) -> None:
@@ -140,7 +146,16 @@ def open_checkpointer(home: Path, database_url: str) -> Generator[BaseCheckpoint
             "Make the folder writable, or set another `home`.",
         ) from error
     try:
-        yield SqliteSaver(connection, serde=_serializer())
+        saver = SqliteSaver(connection, serde=_serializer())
+        saver.setup()
+    except sqlite3.Error as error:
+        connection.close()
+        raise StoreUnavailableError(
+            f"`{home / 'checkpoints.db'}` is damaged: {error}.",
+            "Move it away; runs that were interrupted cannot be resumed then.",
+        ) from error
+    try:
+        yield saver
     finally:
         connection.close()
 

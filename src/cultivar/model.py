@@ -79,6 +79,8 @@ class Check:
     """Its verdict is never taken from the cache."""
     timeout: float = 120.0
     """Wall-clock seconds."""
+    expect: str = ""
+    """A regular expression that its output must match, since exit code 0 alone is easy to fake."""
     fix: str = ""
     """A shell command that may mend what the check complains of, like `ruff check --fix .`"""
 
@@ -214,6 +216,8 @@ class Delivery:
     unchanged: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
     """They exist, and the template leaves such files alone."""
+    secret: tuple[str, ...] = ()
+    """Which of them hold secrets, so that no diff may show them."""
     answers_file: str = ""
     """Which of them says what was answered."""
 

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from platformdirs import user_cache_path, user_config_path, user_data_path
+from platformdirs import user_cache_path, user_config_path
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
@@ -23,6 +23,7 @@ from pydantic_settings import (
 from yaml import YAMLError
 
 from cultivar.errors import SettingsError, UntrustedError
+from cultivar.ownership import home_of, user_folder
 
 SandboxChoice = Literal["auto", "bubblewrap", "container", "process"]
 """Which wall to use; `auto` takes the strongest that works here."""
@@ -33,6 +34,15 @@ PROTECTED = (
     *("model.api_base", "model.api_key", "model.record", "sandbox.use", "sandbox.image"),
 )
 """What a workspace may only set where the user trusts it."""
+
+
+LOWERED = (
+    *("attempts", "budget.money", "budget.tokens", "budget.calls", "budget.seconds"),
+    *("sandbox.wall_seconds", "sandbox.cpu_seconds", "sandbox.memory_mb", "sandbox.processes"),
+    *("sandbox.disk_mb", "sandbox.output_kb", "model.timeout", "model.retries"),
+    "model.max_tokens",
+)
+"""What a workspace that the user does not trust may only lower."""
 
 
 class _Section(BaseModel):
@@ -107,7 +117,7 @@ class Settings(BaseSettings):
 
     workspace: Path = Field(default_factory=Path.cwd)
     """The folder with `cultivar.yaml`; definitions and templates in it come before ours."""
-    home: Path = Field(default_factory=lambda: user_data_path("cultivar", appauthor=False))
+    home: Path = Field(default_factory=user_folder)
     """Where ledger, memory and checkpoints are; `.cultivar` in an initialised workspace."""
     cache: Path = Field(default_factory=lambda: _cache_path())
     """Where check environments and clones are; may be deleted at any time."""
@@ -198,7 +208,7 @@ def _rooted(root: Path, workspace: Path | None) -> type[Settings]:
             if not trusted:
                 for source in theirs:
                     _refuse_protected(root, source())
-            places = {"workspace": root, "home": root / ".cultivar"} if workspace else {}
+            places = {"workspace": root, "home": home_of(root)} if workspace else {}
             found = InitSettingsSource(settings_cls, init_kwargs=places)
             return init_settings, env_settings, *theirs, own, found
 
@@ -218,15 +228,39 @@ def is_trusted(origin: str, trust: tuple[str, ...]) -> bool:
 
 def _refuse_protected(root: Path, values: dict[str, Any]) -> None:
     for name in PROTECTED:
-        value: object = values
-        for key in name.split("."):
-            value = cast("dict[str, object]", value).get(key) if isinstance(value, dict) else None
-        if value is not None:
-            raise UntrustedError(
-                f"The workspace `{root}` sets `{name}`, which only you may set.",
-                f"Set it in `{user_file()}` or as "
-                f"`CULTIVAR_{name.replace('.', '__').upper()}`, or trust the workspace there.",
-            )
+        if _value(values, name) is not None:
+            raise _refusal(root, f"sets `{name}`", name)
+    for name in LOWERED:
+        if _is_raised(values, name):
+            raise _refusal(root, f"raises `{name}`", name)
+
+
+def _is_raised(values: dict[str, Any], name: str) -> bool:
+    """Whether a limit is set to more than it is by default, or to none."""
+    section, _, key = name.rpartition(".")
+    inside = _value(values, section) if section else values
+    if not isinstance(inside, dict) or key not in inside:
+        return False
+    value, default = _value(values, name), _value(Settings.model_construct().model_dump(), name)
+    try:
+        return value is None or float(str(value)) > float(str(default))
+    except ValueError:
+        return False  # it is no number; reading the settings says so
+
+
+def _value(values: dict[str, Any], name: str) -> object:
+    value: object = values
+    for key in name.split("."):
+        value = cast("dict[str, object]", value).get(key) if isinstance(value, dict) else None
+    return value
+
+
+def _refusal(root: Path, what: str, name: str) -> UntrustedError:
+    return UntrustedError(
+        f"The workspace `{root}` {what}, which only you may do.",
+        f"Set it in `{user_file()}` or as `CULTIVAR_{name.replace('.', '__').upper()}`, or add "
+        f"the workspace to `trust` there.",
+    )
 
 
 def _first_line(error: Exception) -> str:

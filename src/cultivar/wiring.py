@@ -13,6 +13,7 @@ from cultivar.checking.checks import CheckRunner
 from cultivar.checking.makers import environments_for
 from cultivar.definitions import Agents, Definitions, builtin_root
 from cultivar.errors import StoreUnavailableError
+from cultivar.generation.delivery import Journals
 from cultivar.generation.templates import TemplateStore
 from cultivar.generation.vault import Vault
 from cultivar.generation.workshop import Workshop
@@ -111,6 +112,7 @@ def _makers() -> dict[type[Any], Maker]:
         Sandbox: lambda s: choose_sandbox(s.settings.sandbox),
         CheckRunner: _runner,
         Workshop: lambda s: Workshop(s.need(CheckRunner)),
+        Journals: lambda s: Journals(s.settings.home / "deliveries"),
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cultivar.errors import WriteError
+from cultivar.ownership import HOME, mark
 
 SETTINGS = """\
 # The settings of this workspace. All of them, with their defaults, are in the documentation under
@@ -32,6 +33,9 @@ IGNORE = "*\n"
 def make_workspace(folder: Path) -> tuple[str, ...]:
     """Make `folder` a workspace; what is there already stays.
 
+    Its ledger is in its `.cultivar`, unless that was there before: what came with somebody's
+    repository is not believed, and the ledger is kept with the user.
+
     Returns:
         The paths that were added, relative to `folder`.
 
@@ -40,14 +44,17 @@ def make_workspace(folder: Path) -> tuple[str, ...]:
     """
     files = {
         "cultivar.yaml": SETTINGS,
-        ".cultivar/.gitignore": IGNORE,
+        f"{HOME}/.gitignore": IGNORE,
         "templates_data/.gitkeep": "",
     }
     added = tuple(path for path in files if not (folder / path).exists())
+    new = not (folder / HOME).exists()
     try:
         for path in added:
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_text(files[path], encoding="utf-8")
+        if new:
+            mark(folder / HOME)
     except OSError as error:
         raise WriteError(
             f"`{folder}` cannot be made a workspace: {error.strerror}.", "Choose another folder."

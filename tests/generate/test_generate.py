@@ -7,10 +7,19 @@ import pytest
 import yaml
 
 from cultivar import Cultivar
-from cultivar.errors import AnswerError, DestinationError, NotKnownError, UntrustedError
+from cultivar.errors import (
+    AnswerError,
+    DestinationError,
+    NotKnownError,
+    UntrustedError,
+    UsageError,
+)
+from cultivar.generation.fixes import command_fix
+from cultivar.generation.templates import is_untrusted
 from cultivar.llm.base import Provider
 from cultivar.llm.scripted import ScriptedModel
 from cultivar.machine import StepFinished, StepStarted
+from cultivar.model import Draft, SlotBody
 
 TASK = "greet people"
 
@@ -158,6 +167,60 @@ def test_a_model_really_changes_a_shipped_template_and_its_tests_still_pass(
     assert "surplus = len(self._entries)" in (workspace / "out/resilient_loader.py").read_text()
 
 
+def test_a_model_cannot_pass_the_tests_by_leaving_before_they_are_done(workspace: Path) -> None:
+    slot = {
+        "path": "resilient_loader.py",
+        "slot": "eviction",
+        "body": "import os\n\nos._exit(0)\n",
+    }
+    model = ScriptedModel({"answers": []}, {"bodies": [slot]}, {"bodies": [slot]})
+    with Cultivar(services={Provider: model}) as cultivar:
+        made = cultivar.generate("a cache", template=SHIPPED, output="out")
+        generation = cultivar.generation(made.generation_id)
+    assert generation.success is False
+    assert "does not match" in generation.proof.results[0].output
+    assert not (workspace / "out").exists()
+
+
+def test_what_was_learned_of_a_model_is_trusted_no_more_than_the_model(workspace: Path) -> None:
+    with Cultivar() as cultivar:
+        template = cultivar.template(SHIPPED)
+    assert template.ref.trusted
+    drafts = {
+        "clean": Draft(tree_hash=""),
+        "own": Draft(tree_hash="", fixes=(command_fix("ruff format .").id,)),
+        "learned": Draft(tree_hash="", fixes=("0123",)),
+        "written": Draft(tree_hash="", slots=(SlotBody(path="a", slot="b", body=""),)),
+    }
+    found = {name: is_untrusted(template, draft) for name, draft in drafts.items()}
+    assert found == {"clean": False, "own": False, "learned": True, "written": True}
+
+
+def test_a_secret_that_decides_what_a_file_is_called_is_refused(
+    workspace: Path, template: Path
+) -> None:
+    (template / "files" / "{{ token }}.txt").write_text("")
+    given = {"token": "s3cret-t0ken-value"}
+    with Cultivar() as cultivar, pytest.raises(UsageError, match="depends on a secret") as refused:
+        cultivar.generate(TASK, template="test:greeting", output="out", answers=given)
+    assert "s3cret" not in str(refused.value)
+    assert not (workspace / "out").exists()
+
+
+def test_a_file_that_holds_a_secret_is_not_shown_when_it_is_in_the_way(workspace: Path) -> None:
+    (workspace / "out").mkdir()
+    (workspace / "out" / "settings.ini").write_text("token=old-s3cret\n")
+    given = {"token": "s3cret-t0ken-value"}
+    with Cultivar() as cultivar:
+        dry = cultivar.generate(
+            TASK, template="test:greeting", output="out", answers=given, dry_run=True
+        )
+        with pytest.raises(DestinationError) as refused:
+            cultivar.generate(TASK, template="test:greeting", output="out", answers=given)
+    assert "s3cret" not in dry.diff + refused.value.diff
+    assert "File settings.ini differs, and holds a secret" in refused.value.diff
+
+
 def test_what_cannot_be_verified_here_is_neither_success_nor_failure(
     workspace: Path, template: Path
 ) -> None:
@@ -265,6 +328,7 @@ def test_a_secret_is_in_the_files_and_nowhere_else(workspace: Path) -> None:
     assert (workspace / "out" / "settings.ini").read_text() == f"token={secret}\n"
     assert secret not in repr(generation)
     assert secret not in json.dumps([m.content for r in model.requests for m in r.messages])
-    kept = [path for path in workspace.rglob("*") if path.is_file()]
+    kept = [path for path in workspace.parent.rglob("*") if path.is_file()]
+    assert any(path.name == "ledger.db" for path in kept)
     holding = [path.name for path in kept if secret.encode() in path.read_bytes()]
     assert holding == ["settings.ini"]

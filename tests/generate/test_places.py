@@ -22,7 +22,7 @@ def test_the_same_run_works_with_everything_in_postgresql(
         with Cultivar(settings) as cultivar:
             made = cultivar.resume(made.run_id, ask=lambda question: question.default)
             assert cultivar.generation(made.generation_id).success is True
-    assert not (workspace / ".cultivar" / "checkpoints.db").exists()
+    assert not list(workspace.parent.rglob("checkpoints.db"))
 
 
 GENERATES = """

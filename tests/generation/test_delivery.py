@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,13 +13,23 @@ from hypothesis import strategies as st
 
 from cultivar.errors import DestinationError, UnsafeError, WriteError
 from cultivar.generation import delivery
-from cultivar.generation.delivery import deliver, diff, plan, take_back
+from cultivar.generation.delivery import Journals, diff, plan, take_back
+from cultivar.model import Delivery
 from cultivar.tree import Entry, Tree, read_tree, text_entry
 
 NAMES = st.sampled_from(["a.py", "b.py", "c/d.py", "c/e/f.py", "g"])
 TREES = st.dictionaries(NAMES, st.binary(max_size=9).map(lambda each: Entry(content=each))).map(
     Tree
 )
+
+
+def deliver(tree: Tree, folder: Path, **how: Any) -> Delivery:
+    """Deliver, with the journals beside the folder."""
+    return delivery.deliver(tree, folder, _journals(folder), **how)
+
+
+def _journals(folder: Path) -> Journals:
+    return Journals(folder.parent / "journals")
 
 
 def test_a_tree_is_written_with_its_modes_and_links(tmp_path: Path) -> None:
@@ -82,6 +93,24 @@ def test_a_file_where_the_folder_should_be_is_named(tmp_path: Path) -> None:
         deliver(Tree({"a": text_entry("1")}), tmp_path / "out")
 
 
+def test_what_a_stranger_left_in_the_folder_is_not_put_back(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("mine")
+    stage = tmp_path / "out" / ".cultivar-stage"
+    (stage / "old").mkdir(parents=True)
+    (tmp_path / "out" / "evil").write_text("evil")
+    (stage / "journal.json").write_text('["../precious"]')
+    (tmp_path / "out" / f"{delivery.STAGE}x").symlink_to(tmp_path)
+    deliver(Tree({"a": text_entry("1")}), tmp_path / "out")
+    assert (tmp_path / "precious").read_text() == "mine"
+    assert (tmp_path / "out" / "a").read_text() == "1"
+
+
+def test_a_diff_does_not_show_a_file_that_holds_a_secret(tmp_path: Path) -> None:
+    (tmp_path / "env").write_text("old-secret")
+    tree = Tree({"env": text_entry("new-secret")})
+    assert diff(tree, tmp_path, tree, hidden=("env",)) == ("File env differs, and holds a secret\n")
+
+
 def test_a_diff_shows_new_changed_and_binary_files(tmp_path: Path) -> None:
     (tmp_path / "old").write_text("1")
     tree = Tree(
@@ -139,7 +168,7 @@ def test_killed_anywhere_the_folder_is_as_it_was_or_finished(tmp_path: Path) -> 
         process = context.Process(target=_die_at, args=(folder, call))
         process.start()
         process.join()
-        take_back(folder)
+        take_back(folder, _journals(folder))
         assert {**read_tree(folder)}.items() >= {**OLD}.items() or read_tree(folder) == NEW
         deliver(NEW, folder, force=True)
         assert read_tree(folder) == NEW

@@ -6,6 +6,7 @@ import pytest
 
 from cultivar.errors import SettingsError, UntrustedError
 from cultivar.settings import PROTECTED, is_trusted, load_settings
+from cultivar.workspace import make_workspace
 
 
 @pytest.fixture(autouse=True)
@@ -21,28 +22,28 @@ def _write(path: Path, text: str) -> Path:
 
 
 def test_a_workspace_is_found_from_a_folder_in_it(tmp_path: Path) -> None:
-    root = _write(tmp_path / "w" / "cultivar.yaml", "attempts: 5\n")
+    root = _write(tmp_path / "w" / "cultivar.yaml", "attempts: 2\n")
     (root / "deep" / "down").mkdir(parents=True)
     found = load_settings(root / "deep" / "down")
-    assert (found.workspace, found.home, found.attempts) == (root, root / ".cultivar", 5)
+    assert (found.workspace, found.attempts) == (root, 2)
 
 
 def test_a_project_file_is_read_too(tmp_path: Path) -> None:
-    root = _write(tmp_path / "w" / "pyproject.toml", "[tool.cultivar]\nattempts = 4\n")
-    assert load_settings(root).attempts == 4
+    root = _write(tmp_path / "w" / "pyproject.toml", "[tool.cultivar]\nattempts = 2\n")
+    assert load_settings(root).attempts == 2
 
 
 def test_the_environment_comes_before_the_workspace_and_that_before_the_user(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _write(tmp_path / "config" / "cultivar" / "cultivar.yaml", "attempts: 7\nunsure_below: 0.1\n")
-    root = _write(tmp_path / "w" / "cultivar.yaml", "attempts: 5\nbudget: {calls: 3}\n")
+    root = _write(tmp_path / "w" / "cultivar.yaml", "attempts: 2\nbudget: {calls: 3}\n")
     monkeypatch.setenv("CULTIVAR_BUDGET__MONEY", "0.5")
     found = load_settings(root)
-    assert (found.attempts, found.unsure_below) == (5, 0.1)
+    assert (found.attempts, found.unsure_below) == (2, 0.1)
     assert (found.budget.calls, found.budget.money) == (3, 0.5)
-    monkeypatch.setenv("CULTIVAR_ATTEMPTS", "2")
-    assert load_settings(root).attempts == 2
+    monkeypatch.setenv("CULTIVAR_ATTEMPTS", "9")
+    assert load_settings(root).attempts == 9
 
 
 def test_an_argument_changes_one_setting_of_its_section(tmp_path: Path) -> None:
@@ -58,8 +59,33 @@ def test_a_workspace_may_not_set_what_could_turn_against_its_user(
     section, _, key = name.rpartition(".")
     line = f"{section}: {{{key}: auto}}\n" if section else f"{key}: [auto]\n"
     root = _write(tmp_path / "w" / "cultivar.yaml", line)
-    with pytest.raises(UntrustedError, match=f"sets `{name}`, which only you may set"):
+    with pytest.raises(UntrustedError, match=f"sets `{name}`, which only you may do"):
         load_settings(root)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["attempts: 4", "budget: {money: 1.5}", "budget: {calls: null}", "sandbox: {disk_mb: 9999}"],
+)
+def test_a_workspace_may_lower_a_limit_but_not_raise_it(line: str, tmp_path: Path) -> None:
+    root = _write(tmp_path / "w" / "cultivar.yaml", line)
+    with pytest.raises(UntrustedError, match=r"raises `.*`, which only you may do"):
+        load_settings(root)
+
+
+def test_the_ledger_of_a_workspace_is_in_it_only_where_this_user_made_it_one(
+    tmp_path: Path,
+) -> None:
+    cloned = _write(tmp_path / "cloned" / "cultivar.yaml", "attempts: 2\n")
+    (cloned / ".cultivar").mkdir()
+    (cloned / ".cultivar" / "mark").write_text("forged 0123\n")
+    make_workspace(cloned)
+    made = tmp_path / "made"
+    make_workspace(made)
+    assert load_settings(made).home == made / ".cultivar"
+    assert not load_settings(cloned).home.is_relative_to(cloned)
+    moved = made.rename(tmp_path / "moved")
+    assert load_settings(moved).home == moved / ".cultivar"
 
 
 def test_a_trusted_workspace_may(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from cultivar.definitions import builtin_root
 
 SOURCE = builtin_root() / "src" / "cultivar"
 
-GROUND = ["errors", "tree", "model", "settings", "roles", "tool", "agent"]
+GROUND = ["errors", "ownership", "tree", "model", "settings", "roles", "tool", "agent"]
 TOP = ["definitions", "machine", "wiring", "doctor", "workspace", "application"]
 FLOORS: list[list[str]] = [
     *[[room] for room in GROUND],

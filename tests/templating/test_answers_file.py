@@ -52,8 +52,7 @@ def written(
 
 def test_the_answers_file_is_yaml_with_its_metadata_first() -> None:
     assert written(template_of()).decode() == (
-        "# Written by Cultivar: what this was generated from. `cultivar upgrade` reads it; keep"
-        " it.\n"
+        "# Written by Cultivar: what this was generated from, and with which answers. Keep it.\n"
         "_template_id: quality_template:one\n"
         "_template_version: 2.4.0\n"
         "_generated_at: '2026-01-02T12:00:00+00:00'\n"

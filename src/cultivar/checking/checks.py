@@ -14,6 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from typing import Final
 
+import regex
+
 from cultivar.checking.environments import Environment, Environments
 from cultivar.checking.output import readable
 from cultivar.errors import EnvironmentUnavailableError
@@ -23,7 +25,7 @@ from cultivar.sandbox.base import Command, Completed, Limits, Sandbox
 from cultivar.sandbox.choose import may_run
 from cultivar.tree import Tree
 
-_VERDICT_FORMAT: Final = 1
+_VERDICT_FORMAT: Final = 2
 _NOT_FOUND: Final = 127
 _AT_ONCE: Final = 2
 _LEFTOVERS: Final = frozenset(
@@ -166,24 +168,36 @@ def _command(run: str, needed: Environment, *, collect: bool = False) -> Command
 
 
 def _key(check: Check, tree: Tree, needed: Environment, sandbox: str, limits: Limits) -> str:
-    said = [_VERDICT_FORMAT, tree.hash, check.run, needed.id, sandbox, asdict(limits)]
+    asked = [check.run, check.expect]
+    said = [_VERDICT_FORMAT, tree.hash, asked, needed.id, sandbox, asdict(limits)]
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 def _result(check: Check, done: Completed, limits: Limits) -> CheckResult:
+    said = _said(done, limits)
     passed = done.exit_code == 0 and done.ended_by == "exit"
+    if passed and not _as_expected(check.expect, said):
+        passed, said = False, f"{said}\nThe output does not match `{check.expect}`."
     return CheckResult(
         check=check.name,
         verdict="passed" if passed else "failed",
         required=check.required,
         weight=check.weight,
-        output=_said(done, limits),
+        output=said,
         exit_code=done.exit_code,
         ended_by=done.ended_by,
         wall_seconds=done.wall_seconds,
         cpu_seconds=done.cpu_seconds,
         peak_bytes=done.peak_bytes,
     )
+
+
+def _as_expected(expect: str, output: str) -> bool:
+    """Whether the output matches; an expression that takes too long does not."""
+    try:
+        return not expect or regex.search(expect, output, regex.MULTILINE, timeout=1.0) is not None
+    except TimeoutError:
+        return False
 
 
 def _said(done: Completed, limits: Limits) -> str:

@@ -19,6 +19,7 @@ from cultivar.cli.output import (
     escape,
     plain,
     print_json,
+    printable,
     summary,
     verdict_line,
 )
@@ -178,7 +179,7 @@ def _opened(options: _Model) -> Generator[tuple[Cultivar, Ask | None]]:
     if options.budget:
         given["budget"] = dict(_limit(each) for each in options.budget)
     with Cultivar(load_settings(**given)) as cultivar:
-        yield cultivar, _ask if options.interactive else None
+        yield cultivar, _ask if options.interactive and _someone_is_there() else None
 
 
 def _limit(given: str) -> tuple[str, str]:
@@ -186,6 +187,15 @@ def _limit(given: str) -> tuple[str, str]:
     if not equals:
         raise UsageError(f"`--budget {given}` names no limit.", "Write it like `--budget calls=5`.")
     return kind, limit
+
+
+def _someone_is_there() -> bool:
+    if not sys.stdin.isatty():
+        raise UsageError(
+            "`--interactive` needs a terminal, and standard input is none.",
+            "Give what is unsure by `--answer NAME=VALUE`.",
+        )
+    return True
 
 
 def _answers(given: list[str] | None) -> Mapping[str, object]:
@@ -217,7 +227,7 @@ def _ask(question: OpenQuestion) -> Json:
 
     if question.error:
         console(stderr=True).print(f"[red]{escape(question.error)}[/]")
-    text = f"{question.help or question.name} ({question.name})"
+    text = printable(f"{question.help or question.name} ({question.name})")
     reply: Json = _prompt(questionary, text, question).unsafe_ask()
     return reply
 
@@ -226,7 +236,9 @@ def _prompt(questionary: Any, text: str, question: OpenQuestion) -> Any:
     if question.choices:
         chosen = question.default if isinstance(question.default, list) else [question.default]
         choices = [
-            questionary.Choice(label, value, checked=question.multiselect and value in chosen)
+            questionary.Choice(
+                printable(label), value, checked=question.multiselect and value in chosen
+            )
             for label, value in question.choices
         ]
         if question.multiselect:
@@ -275,7 +287,9 @@ def _show(made: Generated, generation: Generation | None) -> None:
     if generation is None:
         to.print(escape(made.diff) or "Nothing would change.")
         return
-    to.print(checks_table(generation.attempts[-1]))
+    if generation.proof.results:
+        to.print(checks_table(generation.attempts[-1]))
+    _show_model(generation, to)
     for result in generation.proof.results:
         if result.verdict != "passed":
             to.print(f"[bold]{escape(result.check)}[/]: {escape(result.output.strip())}\n")
@@ -284,6 +298,17 @@ def _show(made: Generated, generation: Generation | None) -> None:
     else:
         to.print("Nothing was written: required checks failed. `--keep-failed DIR` keeps it.")
     to.print(verdict_line(generation))
+
+
+def _show_model(generation: Generation, to: Console) -> None:
+    """What a model wrote, and what it took."""
+    draft, usage = generation.attempts[-1].draft, generation.usage
+    for body in draft.slots:
+        to.print(f"A model wrote `{escape(body.slot)}` in {escape(body.path)}.")
+    for reason in draft.refused:
+        to.print(f"[yellow]Refused[/] {escape(reason)}")
+    if usage.calls:
+        to.print(f"{usage.calls} model calls, {usage.tokens} tokens, ${usage.money:.4f}\n")
 
 
 def _show_delivery(delivery: Delivery, to: Console) -> None:

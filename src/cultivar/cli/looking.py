@@ -42,7 +42,9 @@ class HistoryCommand:
 
     template: Annotated[str, typer.Option("--template", "-t", metavar="ID")] = ""
     failed: Annotated[bool, typer.Option("--failed", help="Only what failed its checks.")] = False
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="The newest N.")] = 20
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", min=1, max=100_000, help="The newest N.")
+    ] = 20
     runs: Annotated[bool, typer.Option("--runs", help="List runs, also unfinished ones.")] = False
     as_json: Json = False
 

@@ -4,39 +4,59 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
 from cultivar.cli import generating, looking, setting_up
-from cultivar.errors import AnswerError, CultivarError, DestinationError
+from cultivar.cli.output import printable
+from cultivar.errors import BudgetSpentError, CultivarError, DestinationError, UnavailableError
+
+FAULT = 70
+"""The exit code of a fault of our own (`EX_SOFTWARE` of sysexits)."""
+
+RESUMABLE = (UnavailableError, BudgetSpentError, DestinationError)
+"""After these the same run may well come to a good end."""
 
 app = typer.Typer(
     name="cultivar",
-    help="Generate code from templates, prove it in a sandbox, learn from every outcome.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 done, 1 failed its checks, 2 usage, 3 conflicts left, 4 refused, "
-    "5 budget spent, 6 a service or model is unavailable.",
+    epilog="Exit codes: 0 done, 1 failed its checks, 2 usage, 4 refused, 5 budget spent, "
+    "6 a service or model is unavailable, 70 a fault of Cultivar's own.",
 )
 for part in (setting_up, generating, looking):
     part.add_to(app)
 
 
+@app.callback(invoke_without_command=True)
+def cultivar(
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+) -> None:
+    """Generate code from templates, prove it in a sandbox, learn from every outcome.
+
+    Every command takes --debug, which shows where an error comes from.
+    """
+    if version:
+        from importlib.metadata import version as installed
+
+        sys.stdout.write(f"cultivar {installed('cultivar')}\n")
+        raise typer.Exit
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line, and exit with its code."""
     given = sys.argv[1:] if arguments is None else arguments
-    debug = "--debug" in given
-    given = [each for each in given if each != "--debug"]
+    debug, as_json = "--debug" in given, "--json" in given
     try:
-        app(given)
+        app([each for each in given if each != "--debug"])
     except CultivarError as error:
         if debug:
             raise
-        _tell(error, as_json="--json" in given)
+        _tell(error, as_json=as_json)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         _say("Interrupted. `cultivar history --runs` lists the run; `cultivar resume` goes on.")
@@ -45,6 +65,18 @@ def main(arguments: list[str] | None = None) -> None:
         # Whoever read our output has seen enough.
         sys.stderr.close()
         sys.exit(0)
+    except Exception as error:  # the last net: a user is never shown a traceback unasked
+        if debug:
+            raise
+        _tell(_fault(error), as_json=as_json)
+        sys.exit(FAULT)
+
+
+def _fault(error: Exception) -> CultivarError:
+    return CultivarError(
+        f"{type(error).__name__}: {error}",
+        "Cultivar did not expect this. Pass `--debug` to see where it comes from.",
+    )
 
 
 def _tell(error: CultivarError, *, as_json: bool) -> None:
@@ -56,7 +88,7 @@ def _tell(error: CultivarError, *, as_json: bool) -> None:
     _say(f"error: {error.what}")
     if error.remedy:
         _say(error.remedy)
-    if error.run_id and not isinstance(error, AnswerError):
+    if error.run_id and isinstance(error, RESUMABLE):
         _say(f"The run can be taken up again: cultivar resume {error.run_id}")
 
 
@@ -66,9 +98,10 @@ def _facts(error: CultivarError) -> dict[str, Any]:
         "what": error.what,
         "remedy": error.remedy,
         "run_id": error.run_id,
-        "exit_code": error.exit_code,
+        "exit_code": FAULT if type(error) is CultivarError else error.exit_code,
     }
 
 
 def _say(text: str) -> None:
-    sys.stderr.write(text.rstrip("\n") + "\n")
+    """Write a line on standard error; control characters of others do not reach the terminal."""
+    sys.stderr.write(printable(text.rstrip("\n")) + "\n")

@@ -62,7 +62,12 @@ def escape(value: object) -> str:
     from rich.markup import escape as literally
 
     text = value if isinstance(value, str) else json.dumps(plain(value), ensure_ascii=False)
-    return literally("".join(c if c.isprintable() or c == "\n" else "�" for c in text))
+    return literally(printable(text))
+
+
+def printable(text: str) -> str:
+    """`text` without control characters, which could take over a terminal."""
+    return "".join(c if c.isprintable() or c in "\n\t" else "�" for c in text)
 
 
 def answers_table(answers: Answers) -> Any:

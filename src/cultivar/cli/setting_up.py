@@ -12,7 +12,7 @@ from cultivar.cli.options import command
 from cultivar.cli.output import console, escape, plain, print_json, table
 
 if TYPE_CHECKING:
-    from cultivar.templating.template import Template
+    from cultivar.templating.template import Question, Template
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +117,7 @@ def _show_template(template: Template, options: TemplatesCommand) -> None:
     to.print(f"[bold]{escape(template.ref.id)}[/] {escape(template.ref.version)}")
     to.print(f"{escape(template.description)}\n")
     rows = [
-        [escape(q.name), q.type, escape(q.default), escape(q.help)]
+        [escape(q.name), q.type, _default(q), escape(q.help)]
         for q in template.questions
         if q.when is not False
     ]
@@ -126,6 +126,12 @@ def _show_template(template: Template, options: TemplatesCommand) -> None:
         [escape(c.name), escape(c.run), "required" if c.required else ""] for c in template.checks
     ]
     to.print(table("Checks", ["name", "command", ""], checks))
+
+
+def _default(question: Question) -> str:
+    """The default; one that is worked out from other answers is not shown as its formula."""
+    text = question.default
+    return "(from others)" if isinstance(text, str) and "{{" in text else escape(text)
 
 
 def _facts(template: Template) -> dict[str, object]:

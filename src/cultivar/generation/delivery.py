@@ -2,7 +2,7 @@
 
 The invariant: whatever interrupts it, the folder is as it was, or is so again at the next
 delivery. New files are written beside their places first; only then are they renamed, with a
-journal from which an interrupted delivery is taken back.
+journal, in a folder of the user's, from which an interrupted delivery is taken back.
 """
 
 from __future__ import annotations
@@ -12,19 +12,39 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
-from collections.abc import Generator, Iterable
+import uuid
+from collections.abc import Collection, Generator, Iterable
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from cultivar.errors import DestinationError, UnsafeError, WriteError
 from cultivar.model import Delivery
 from cultivar.tree import Entry, Tree, read_entry
 
-STAGE = ".cultivar-stage"
-"""The folder beside the files in which a delivery is prepared."""
+STAGE = ".cultivar-stage-"
+"""How the folder beside the files is named in which a delivery is prepared."""
+
+PATIENCE = 60.0
+"""Seconds to wait for another delivery into the same folder."""
+
+
+@dataclass(frozen=True)
+class Journals:
+    """The deliveries that are under way, each in a file of its own.
+
+    They are kept in a folder of the user's, never in the one that is written to: what a stranger
+    left there must not tell us what to put back.
+    """
+
+    folder: Path
+
+    def of(self, destination: Path) -> Path:
+        """The journal of deliveries into `destination`; there where one was interrupted."""
+        digest = hashlib.sha256(str(destination.resolve()).encode()).hexdigest()[:32]
+        return self.folder / f"{digest}.json"
 
 
 def plan(tree: Tree, folder: Path, *, skip_if_exists: tuple[str, ...] = ()) -> Delivery:
@@ -42,74 +62,109 @@ def plan(tree: Tree, folder: Path, *, skip_if_exists: tuple[str, ...] = ()) -> D
     )
 
 
-def diff(tree: Tree, folder: Path, paths: Iterable[str]) -> str:
-    """What writing `paths` of `tree` into `folder` would change, as a unified diff."""
-    return "".join(_diff(path, _present(folder / path), tree[path]) for path in paths)
+def diff(tree: Tree, folder: Path, paths: Iterable[str], hidden: Collection[str] = ()) -> str:
+    """What writing `paths` of `tree` into `folder` would change, as a unified diff.
+
+    Of the files in `hidden`, which hold secrets, it says no more than that they differ.
+    """
+    return "".join(
+        f"File {path} differs, and holds a secret\n"
+        if path in hidden
+        else _diff(path, _present(folder / path), tree[path])
+        for path in paths
+    )
 
 
 def deliver(
-    tree: Tree, folder: Path, *, force: bool = False, skip_if_exists: tuple[str, ...] = ()
+    tree: Tree,
+    folder: Path,
+    journals: Journals,
+    *,
+    force: bool = False,
+    skip_if_exists: tuple[str, ...] = (),
+    hidden: Collection[str] = (),
 ) -> Delivery:
     """Write `tree` into `folder`; files of the same content are left alone.
 
     Args:
         tree: What to write.
         folder: Where to; made where it does not exist.
+        journals: Where it is noted what is under way.
         force: Whether files that differ are replaced.
         skip_if_exists: Paths of the tree that are not written where a file stands already.
+        hidden: The files that hold secrets, which no error shows.
 
     Raises:
         DestinationError: Files that differ stand in the way; nothing was written.
         UnsafeError: A link in `folder` leads a path out of it.
         WriteError: The folder cannot be written to, or the disk is full; it is as it was.
     """
-    with _named_failures(folder), _present_folder(folder), FileLock(_lock_of(folder)):
-        take_back(folder)
+    with _named_failures(folder), _present_folder(folder), _locked(journals.of(folder)):
+        take_back(folder, journals)
         _refuse_links_out(tree, folder)
         planned = plan(tree, folder, skip_if_exists=skip_if_exists)
         if planned.replaced and not force:
-            raise DestinationError(planned.replaced, diff(tree, folder, planned.replaced))
-        _write(tree, folder, planned)
+            shown = diff(tree, folder, planned.replaced, hidden)
+            raise DestinationError(planned.replaced, shown)
+        _write(tree, folder, planned, journals)
     return planned
 
 
-def take_back(folder: Path) -> None:
+def take_back(folder: Path, journals: Journals) -> None:
     """Undo what an interrupted delivery left in `folder`; nothing if there is none."""
-    stage = folder / STAGE
-    journal = stage / "journal.json"
-    if journal.is_file():
-        for path in json.loads(journal.read_text(encoding="utf-8")):
-            old = stage / "old" / path
-            if old.is_symlink() or old.exists():
-                old.replace(folder / path)
-            elif not _exists(stage / "new" / path):
-                (folder / path).unlink(missing_ok=True)
-    shutil.rmtree(stage, ignore_errors=True)
+    journal = journals.of(folder)
+    if not journal.is_file():
+        return
+    noted = json.loads(journal.read_text(encoding="utf-8"))
+    stage = folder / noted["stage"]
+    if stage.is_dir() and not stage.is_symlink():
+        for path in noted["paths"]:
+            _put_back(stage, folder, path)
+        shutil.rmtree(stage, ignore_errors=True)
+    journal.unlink()
 
 
-def _write(tree: Tree, folder: Path, planned: Delivery) -> None:
-    stage = folder / STAGE
+def _put_back(stage: Path, folder: Path, path: str) -> None:
+    old = stage / "old" / path
+    if _exists(old):
+        old.replace(folder / path)
+    elif not _exists(stage / "new" / path):
+        (folder / path).unlink(missing_ok=True)
+
+
+def _write(tree: Tree, folder: Path, planned: Delivery, journals: Journals) -> None:
     paths = [*planned.added, *planned.replaced]
+    stage = folder / f"{STAGE}{uuid.uuid4().hex}"
+    journal = journals.of(folder)
     made: list[Path] = []
     try:
+        _note(journal, stage, [])
         _stage(tree, stage, paths)
+        _note(journal, stage, paths)
         for path in paths:
             made += _make((folder / path).parent)
             _swap(stage, folder, path)
+        _note(journal, stage, [])  # from here on it is done, and nothing is put back
     except BaseException:
-        take_back(folder)
+        take_back(folder, journals)
         _remove_empty(made)
         raise
-    shutil.rmtree(stage)
+    take_back(folder, journals)
+
+
+def _note(journal: Path, stage: Path, paths: list[str]) -> None:
+    """Write what is to be put back; in one step, so that it is there whole or not at all."""
+    part = journal.with_suffix(".part")
+    _write_synced(part, json.dumps({"stage": stage.name, "paths": paths}).encode())
+    part.replace(journal)
 
 
 def _stage(tree: Tree, stage: Path, paths: Iterable[str]) -> None:
+    stage.mkdir()
     for path in paths:
         place = stage / "new" / path
         place.parent.mkdir(parents=True, exist_ok=True)
         write_entry(place, tree[path])
-    stage.mkdir(parents=True, exist_ok=True)
-    _write_synced(stage / "journal.json", json.dumps(list(paths)).encode())
 
 
 def _swap(stage: Path, folder: Path, path: str) -> None:
@@ -160,10 +215,18 @@ def _make(folder: Path) -> list[Path]:
     return missing
 
 
-def _lock_of(folder: Path) -> Path:
-    """A file that stands for the folder, outside of it."""
-    digest = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"cultivar-{os.getuid()}-{digest}.lock"
+@contextmanager
+def _locked(journal: Path) -> Generator[None]:
+    """One delivery at a time into a folder."""
+    journal.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(journal.with_suffix(".lock"), timeout=PATIENCE):
+            yield
+    except Timeout as error:
+        raise WriteError(
+            "Another process is writing to the same folder, and does not come to an end.",
+            "Wait for it, or end it; then try again.",
+        ) from error
 
 
 def _remove_empty(folders: list[Path]) -> None:

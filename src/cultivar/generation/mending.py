@@ -65,6 +65,8 @@ def _apply(fix: Fix, tree: Tree, order: DraftOrder, context: Context) -> Tree | 
     if not fix.command:
         return apply_edits(tree, fix.edits)
     template = context.get(TemplateStore).load(order.template)
+    if fix.command not in {check.fix for check in template.checks}:
+        return None  # a command is run because the template names it, not because it was learned
     runner = replace(context.get(CheckRunner), unconfined=order.unconfined)
     untrusted = is_untrusted(template, order.attempts[-1].draft)
     try:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from cultivar.agent import Context
 from cultivar.errors import UsageError
-from cultivar.generation.delivery import deliver, plan
+from cultivar.generation.delivery import Journals, deliver, plan
 from cultivar.generation.templates import TemplateStore
 from cultivar.generation.vault import Vault
 from cultivar.generation.workshop import Job, Workshop
@@ -31,7 +31,6 @@ from cultivar.model import (
 from cultivar.settings import Settings
 from cultivar.templating.answers_file import answers_file, answers_file_path
 from cultivar.templating.interview import secret_values
-from cultivar.templating.rendering import Rendered
 from cultivar.templating.template import Template
 from cultivar.tree import Entry, Tree
 
@@ -68,12 +67,20 @@ def deliver_result(result: Result, context: Context) -> Delivery | None:
     """
     if not result.folder:
         return None
-    tree, rendered, path = _deliverable(result, context)
-    folder, skipped = Path(result.folder), rendered.skip_if_exists
+    ready = _deliverable(result, context)
+    folder = Path(result.folder)
     if result.order.dry_run:
-        return _with_answers(plan(tree, folder, skip_if_exists=skipped), path)
-    force = result.order.force or result.folder == result.order.keep_failed
-    return _with_answers(deliver(tree, folder, force=force, skip_if_exists=skipped), path)
+        planned = plan(ready.tree, folder, skip_if_exists=ready.skip_if_exists)
+    else:
+        planned = deliver(
+            ready.tree,
+            folder,
+            context.get(Journals),
+            force=result.order.force or result.folder == result.order.keep_failed,
+            skip_if_exists=ready.skip_if_exists,
+            hidden=ready.secret,
+        )
+    return replace(planned, answers_file=ready.answers_file, secret=ready.secret)
 
 
 def record_result(result: Result, context: Context) -> str:
@@ -109,8 +116,19 @@ def _file_path(result: Result, context: Context) -> str:
     return str(Path(result.folder) / paths[0]) if len(paths) == 1 else result.folder
 
 
-def _deliverable(result: Result, context: Context) -> tuple[Tree, Rendered, str]:
-    """The draft with its secrets and its answers file, how it was rendered, and that file."""
+@dataclass(frozen=True, kw_only=True)
+class _Deliverable:
+    """What may be written."""
+
+    tree: Tree
+    skip_if_exists: tuple[str, ...]
+    answers_file: str
+    secret: tuple[str, ...]
+    """The files that hold secrets."""
+
+
+def _deliverable(result: Result, context: Context) -> _Deliverable:
+    """The draft with its secrets and its answers file."""
     template = context.get(TemplateStore).load(result.template)
     draft = context.get(ContentStore).tree(result.draft.tree_hash)
     job = Job(
@@ -121,11 +139,16 @@ def _deliverable(result: Result, context: Context) -> tuple[Tree, Rendered, str]
     )
     rendered = context.get(Workshop).render(job)
     tree = _reveal(draft, rendered.tree, job, context.get(Vault).of(result.run_id), context)
-    path = answers_file_path(template, rendered.tree, result.answers)
+    path = answers_file_path(template, draft, result.answers)
     if path not in tree:
         content = _answers(result, template, Path(result.folder) / path)
         tree = tree.replace({path: Entry(content=content)})
-    return tree, rendered, path
+    return _Deliverable(
+        tree=tree,
+        skip_if_exists=rendered.skip_if_exists,
+        answers_file=path,
+        secret=tuple(path for path in draft if tree[path] != draft[path]),
+    )
 
 
 def _answers(result: Result, template: Template, present: Path) -> bytes:
@@ -161,17 +184,17 @@ def _reveal(
     )
 
 
-def _secret_files(draft: Tree, shown: Tree, real: Tree) -> Mapping[str, Entry | None]:
-    changed = {path: entry for path, entry in real.items() if shown.get(path) != entry}
+def _secret_files(draft: Tree, shown: Tree, real: Tree) -> Mapping[str, Entry]:
+    if set(shown) != set(real):
+        raise UsageError(
+            "Which files there are, or what they are called, depends on a secret.",
+            "Keep secrets in the contents of files.",
+        )
+    changed = {path: entry for path, entry in real.items() if shown[path] != entry}
     for path in changed:
-        if path in shown and draft.get(path) != shown[path]:
+        if draft.get(path) != shown[path]:
             raise UsageError(
                 f"`{path}` holds a secret and was changed after it was rendered.",
                 "Keep secrets in a file of their own, without slots.",
             )
-    gone = {path: None for path in shown if path not in real}
-    return {**changed, **gone}
-
-
-def _with_answers(delivery: Delivery, path: str) -> Delivery:
-    return replace(delivery, answers_file=path)
+    return changed

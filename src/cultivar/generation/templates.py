@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from cultivar.errors import UntrustedError
+from cultivar.generation.fixes import command_fix
 from cultivar.ledger.base import ContentStore
 from cultivar.model import Draft, TemplateRef
 from cultivar.templating.loading import parse_template
@@ -53,5 +54,9 @@ class TemplateStore:
 
 
 def is_untrusted(template: Template, draft: Draft) -> bool:
-    """Whether a model, or a template that nobody trusts, wrote any of the draft."""
-    return not template.ref.trusted or bool(draft.slots or template.written)
+    """Whether a model, a template that nobody trusts, or what was learned of them, wrote any of it.
+
+    Only the fixes that a check of the template names itself are as good as the template.
+    """
+    learned = set(draft.fixes) - {command_fix(c.fix).id for c in template.checks if c.fix}
+    return not template.ref.trusted or bool(draft.slots or template.written or learned)

@@ -32,7 +32,7 @@ COPIER_NAME: Final = ".copier-answers.yml"
 """Copier's own name for it."""
 
 _HEADER: Final = (
-    "# Written by Cultivar: what this was generated from. `cultivar upgrade` reads it; keep it.\n"
+    "# Written by Cultivar: what this was generated from, and with which answers. Keep it.\n"
 )
 _ASKS_FOR_COPIERS: Final = "_copier_conf.answers_file"
 

@@ -248,7 +248,9 @@ class Asker:
         except TemplateError as error:  # a validator that fails has not said yes
             why = error.what
         if why:
-            raise self._refusal(answer, why)
+            # Its text is made of the answer; of a secret it could say what it likes.
+            secret = self.question.secret
+            raise self._refusal(answer, "the template's validator refuses it" if secret else why)
 
     def _refusal(self, value: object, why: str) -> AnswerError:
         secret = self.question.secret

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Annotated, Any, Final, TypeAlias, TypeVar
 
+import regex
 from packaging.version import InvalidVersion, Version
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
@@ -22,6 +23,14 @@ Command: TypeAlias = str | list[str | int | float]
 """A shell command, or a program with its arguments."""
 
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/+-]*")
+
+
+def _expression(value: str) -> str:
+    try:
+        regex.compile(value)
+    except regex.error as error:
+        raise ValueError(f"{value!r} is no regular expression: {error}") from error
+    return value
 
 
 def _version(value: str) -> str:
@@ -101,6 +110,7 @@ class CheckFields(_Strict):
     weight: float = Field(default=1.0, ge=0)
     flaky: bool = False
     timeout: float = Field(default=120.0, gt=0)
+    expect: Annotated[str, AfterValidator(_expression)] = ""
     fix: str = ""
 
 

@@ -1,0 +1,65 @@
+"""Which `.cultivar` folders were made by this user: only those are believed.
+
+A folder that came with somebody's repository could hold a ledger whose fixes are attacks. So the
+mark in ours is signed with a key that never leaves the user's data folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+from pathlib import Path
+
+from platformdirs import user_data_path
+
+HOME = ".cultivar"
+"""The folder of a workspace that holds its ledger."""
+
+_MARK = "mark"
+
+
+def user_folder() -> Path:
+    """Where what belongs to the user, and not to a workspace, is kept."""
+    return user_data_path("cultivar", appauthor=False)
+
+
+def home_of(workspace: Path) -> Path:
+    """Where a workspace's ledger is: in it, where this user made that; else with the user."""
+    inside = workspace / HOME
+    if is_ours(inside):
+        return inside
+    digest = hashlib.sha256(str(workspace).encode()).hexdigest()[:16]
+    return user_folder() / "workspaces" / f"{workspace.name}-{digest}"
+
+
+def is_ours(home: Path) -> bool:
+    """Whether this user made the folder, on this machine."""
+    try:
+        token, signature = (home / _MARK).read_text(encoding="utf-8").split()
+        return not home.is_symlink() and hmac.compare_digest(signature, _signature(token))
+    except (OSError, ValueError):
+        return False
+
+
+def mark(home: Path) -> None:
+    """Say that this user made the folder."""
+    token = secrets.token_hex(16)
+    (home / _MARK).write_text(f"{token} {_signature(token)}\n", encoding="utf-8")
+
+
+def _signature(token: str) -> str:
+    return hmac.new(_key(), token.encode(), hashlib.sha256).hexdigest()
+
+
+def _key() -> bytes:
+    """The user's key, made when it is first needed."""
+    path = user_folder() / "key"
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(f".{os.getpid()}")
+        part.touch(mode=0o600)
+        part.write_bytes(secrets.token_bytes(32))
+        part.replace(path)
+    return path.read_bytes()
