@@ -33,7 +33,7 @@ from cultivar.roles import (
     ProofOrder,
 )
 from cultivar.settings import Settings, load_settings
-from cultivar.templating.catalog import Catalog
+from cultivar.templating.origins.catalog import Catalog
 from cultivar.wiring import Services
 
 

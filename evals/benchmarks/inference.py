@@ -20,9 +20,9 @@ from cultivar.inference.choosing import choose
 from cultivar.inference.infer import infer
 from cultivar.inference.words import split
 from cultivar.model import Answer
-from cultivar.templating.asking import AskedQuestion
-from cultivar.templating.interview import interview
-from cultivar.templating.loading import parse_template
+from cultivar.templating.questions.asking import AskedQuestion
+from cultivar.templating.questions.interview import interview
+from cultivar.templating.reading.loading import parse_template
 from cultivar.templating.template import Template
 from cultivar.tree import read_tree
 

@@ -36,9 +36,9 @@ def measure(template: Path = TEMPLATE, rounds: int = ROUNDS) -> dict[str, object
         on (`ms_whole`: read, parsed, asked, rendered) and of the render alone, and the first
         render of all, which compiles the template.
     """
-    from cultivar.templating.interview import interview
-    from cultivar.templating.loading import parse_template
-    from cultivar.templating.rendering import render
+    from cultivar.templating.questions.interview import interview
+    from cultivar.templating.reading.loading import parse_template
+    from cultivar.templating.rendering.render import render
     from cultivar.tree import read_tree
 
     tree = read_tree(template)

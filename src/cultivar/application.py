@@ -36,8 +36,8 @@ from cultivar.model import (
     TemplateRef,
 )
 from cultivar.settings import Settings, load_settings
-from cultivar.templating.answers_file import SUFFIX
-from cultivar.templating.catalog import Catalog
+from cultivar.templating.origins.catalog import Catalog
+from cultivar.templating.questions.answers_file import SUFFIX
 from cultivar.templating.template import Template
 from cultivar.wiring import Services
 

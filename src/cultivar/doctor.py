@@ -14,7 +14,7 @@ from cultivar.llm.base import ModelDoor
 from cultivar.machine import Machine
 from cultivar.memory.base import Memory
 from cultivar.sandbox.choose import probe
-from cultivar.templating.catalog import Catalog
+from cultivar.templating.origins.catalog import Catalog
 from cultivar.wiring import Services
 
 State = Literal["good", "fair", "bad"]

@@ -30,7 +30,7 @@ from cultivar.memory.memory import open_memory
 from cultivar.sandbox.base import Sandbox
 from cultivar.sandbox.choose import choose_sandbox, limits_of
 from cultivar.settings import Settings, is_trusted
-from cultivar.templating.catalog import Catalog
+from cultivar.templating.origins.catalog import Catalog
 
 Service = TypeVar("Service")
 

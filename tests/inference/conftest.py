@@ -11,7 +11,7 @@ import yaml
 
 from cultivar.inference.infer import infer
 from cultivar.model import Answer
-from cultivar.templating.loading import parse_template
+from cultivar.templating.reading.loading import parse_template
 from cultivar.templating.template import Template
 from cultivar.tree import Tree, read_tree, text_entry
 

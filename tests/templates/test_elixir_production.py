@@ -21,9 +21,9 @@ import copier
 import pytest
 
 from cultivar.model import Answer
-from cultivar.templating.loading import parse_template
-from cultivar.templating.rendering import Rendered, render
-from cultivar.templating.slots import fill
+from cultivar.templating.reading.loading import parse_template
+from cultivar.templating.rendering.render import Rendered, render
+from cultivar.templating.rendering.slots import fill
 from cultivar.testing.covering import Row, Value, covering
 from cultivar.tree import read_tree
 

@@ -20,8 +20,8 @@ import copier
 import pytest
 
 from cultivar.model import Answer
-from cultivar.templating.loading import parse_template
-from cultivar.templating.rendering import Rendered, render
+from cultivar.templating.reading.loading import parse_template
+from cultivar.templating.rendering.render import Rendered, render
 from cultivar.testing.covering import Row, Value, covering
 from cultivar.tree import read_tree
 

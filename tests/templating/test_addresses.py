@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cultivar.errors import UsageError
-from cultivar.templating.git import git_address, without_credentials
+from cultivar.templating.origins.git import git_address, without_credentials
 
 
 @pytest.mark.parametrize(

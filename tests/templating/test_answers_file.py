@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 
 from cultivar.errors import TemplateError, UnsafeError, UsageError
 from cultivar.model import Json
-from cultivar.templating.answers_file import (
+from cultivar.templating.questions.answers_file import (
     answers_file,
     answers_file_path,
     kept_answers,
     read_answers,
     read_answers_file,
 )
-from cultivar.templating.interview import interview
-from cultivar.templating.loading import parse_template
+from cultivar.templating.questions.interview import interview
+from cultivar.templating.reading.loading import parse_template
 from cultivar.templating.template import Template
 from cultivar.tree import Tree, text_entry
 

@@ -12,10 +12,10 @@ from cultivar.errors import (
     UntrustedError,
 )
 from cultivar.model import Answer, Json, TemplateRef
-from cultivar.templating.environment import build_environment, render_text
-from cultivar.templating.guards import GuardedEnvironment
-from cultivar.templating.meter import Meter, RenderLimits
-from cultivar.templating.rendering import Rendered, render
+from cultivar.templating.jinja.environment import build_environment, render_text
+from cultivar.templating.jinja.guards import GuardedEnvironment
+from cultivar.templating.jinja.meter import Meter, RenderLimits
+from cultivar.templating.rendering.render import Rendered, render
 from cultivar.templating.template import Rules, Template
 from cultivar.tree import Entry, Tree, text_entry
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from cultivar.errors import AnswerError, UsageError
 from cultivar.model import Json
-from cultivar.templating.casting import cast_answer, parse_answer_text
+from cultivar.templating.reading.casting import cast_answer, parse_answer_text
 from cultivar.templating.template import Question, QuestionType
 
 

@@ -11,8 +11,8 @@ import pytest
 from copier._template import Template as CopierTemplate
 
 from cultivar.errors import NotKnownError, TemplateError, UnavailableError, UsageError
-from cultivar.templating.catalog import Catalog
-from cultivar.templating.git import local_repository
+from cultivar.templating.origins.catalog import Catalog
+from cultivar.templating.origins.git import local_repository
 
 BUILTIN = Path(__file__).parents[2] / "templates_data"
 CLEAN = {

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cultivar.errors import TemplateError, UnsafeError, UntrustedError
-from cultivar.templating.environment import build_environment, render_text
-from cultivar.templating.guards import GuardedEnvironment
+from cultivar.templating.jinja.environment import build_environment, render_text
+from cultivar.templating.jinja.guards import GuardedEnvironment
 from cultivar.templating.template import Rules
 from cultivar.tree import Tree
 

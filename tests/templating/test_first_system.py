@@ -14,9 +14,9 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from cultivar.errors import CultivarError, TemplateError
 from cultivar.model import Json
-from cultivar.templating.handlebars import condition_to_jinja, to_jinja
-from cultivar.templating.interview import interview
-from cultivar.templating.loading import parse_template
+from cultivar.templating.questions.interview import interview
+from cultivar.templating.reading.handlebars import condition_to_jinja, to_jinja
+from cultivar.templating.reading.loading import parse_template
 from cultivar.templating.template import Choice, Question, Template
 from cultivar.tree import Tree, text_entry
 

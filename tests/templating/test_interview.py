@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 
 from cultivar.errors import AnswerError, NotKnownError, TemplateError
 from cultivar.model import Answer, Answers, Json, OpenQuestion
-from cultivar.templating.answers_file import kept_answers
-from cultivar.templating.asking import AskedQuestion
-from cultivar.templating.interview import (
+from cultivar.templating.questions.answers_file import kept_answers
+from cultivar.templating.questions.asking import AskedQuestion
+from cultivar.templating.questions.interview import (
     Interview,
     asked_questions,
     interview,
     open_question,
 )
-from cultivar.templating.loading import parse_template
+from cultivar.templating.reading.loading import parse_template
 from cultivar.templating.template import Template
 from cultivar.tree import Tree, text_entry
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cultivar.errors import CultivarError, TemplateError, UnsafeError
-from cultivar.templating.copier_yaml import parse_yaml
-from cultivar.templating.loading import DEFAULT_EXCLUDE, parse_template, version_of
+from cultivar.templating.reading.copier_yaml import parse_yaml
+from cultivar.templating.reading.loading import DEFAULT_EXCLUDE, parse_template, version_of
 from cultivar.templating.template import Choice, FilePrompt, Question, Task, Template
 from cultivar.tree import Entry, Tree, read_tree, text_entry
 

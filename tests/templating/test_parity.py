@@ -12,9 +12,9 @@ import yaml
 from copier import run_copy
 
 from cultivar.model import Json
-from cultivar.templating.interview import Interview
-from cultivar.templating.loading import parse_template
-from cultivar.templating.rendering import Rendered, render
+from cultivar.templating.questions.interview import Interview
+from cultivar.templating.reading.loading import parse_template
+from cultivar.templating.rendering.render import Rendered, render
 from cultivar.templating.template import Question
 from cultivar.tree import Tree, read_tree, text_entry
 

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from cultivar.errors import CultivarError, TemplateError, UnsafeError, UntrustedError
 from cultivar.model import Answer, Answers, Json, TemplateRef
-from cultivar.templating.environment import environment_of, evaluate_bool, render_text
-from cultivar.templating.rendering import Rendered, needs_worker, render
+from cultivar.templating.jinja.environment import environment_of, evaluate_bool, render_text
+from cultivar.templating.rendering.render import Rendered, needs_worker, render
+from cultivar.templating.rendering.worker import read_rendered, render_job
 from cultivar.templating.template import Rules, Template
-from cultivar.templating.worker import read_rendered, render_job
 from cultivar.tree import Entry, Tree, read_tree, text_entry
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from cultivar.errors import AnswerError
 from cultivar.model import Json
-from cultivar.templating.interview import interview, secret_values
-from cultivar.templating.loading import parse_template
+from cultivar.templating.questions.interview import interview, secret_values
+from cultivar.templating.reading.loading import parse_template
 from cultivar.templating.template import Template
 from cultivar.tree import Tree, text_entry
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from cultivar.errors import TemplateError
 from cultivar.model import TemplateRef
-from cultivar.templating.rendering import Rendered, render
-from cultivar.templating.slots import LONGEST_BODY, fill
+from cultivar.templating.rendering.render import Rendered, render
+from cultivar.templating.rendering.slots import LONGEST_BODY, fill
 from cultivar.templating.template import Rules, Template
 from cultivar.tree import Tree, text_entry
 

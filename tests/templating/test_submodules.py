@@ -13,7 +13,7 @@ from threading import Thread
 import pytest
 
 from cultivar.errors import TemplateError, UnsafeError
-from cultivar.templating.catalog import Catalog
+from cultivar.templating.origins.catalog import Catalog
 
 CLEAN = {
     "PATH": os.environ["PATH"],

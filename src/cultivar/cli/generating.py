@@ -128,7 +128,7 @@ def generate(options: GenerateCommand) -> int:
 
 
 def _said(options: GenerateCommand) -> GenerateOptions:
-    from cultivar.templating.answers_file import read_answers
+    from cultivar.templating.questions.answers_file import read_answers
 
     answers = read_answers(options.answers) if options.answers else {}
     return {
@@ -199,7 +199,7 @@ def _someone_is_there() -> bool:
 
 
 def _answers(given: list[str] | None) -> Mapping[str, object]:
-    from cultivar.templating.casting import parse_answer_text
+    from cultivar.templating.reading.casting import parse_answer_text
 
     return dict(parse_answer_text(each) for each in given or ())
 

@@ -11,8 +11,8 @@ from cultivar.generation.templates import TemplateStore
 from cultivar.generation.vault import Vault
 from cultivar.model import Answer, Answers, Json, OpenQuestion, TemplateRef
 from cultivar.settings import Settings
-from cultivar.templating.asking import AskedQuestion
-from cultivar.templating.interview import asked_questions, interview, open_question
+from cultivar.templating.questions.asking import AskedQuestion
+from cultivar.templating.questions.interview import asked_questions, interview, open_question
 from cultivar.templating.template import Template
 
 

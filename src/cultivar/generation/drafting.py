@@ -15,9 +15,9 @@ from cultivar.ledger.base import ContentStore
 from cultivar.llm.base import Message, ModelDoor
 from cultivar.model import Attempt, Draft, SlotBody
 from cultivar.roles import DraftOrder
-from cultivar.templating.environment import environment_of, render_text
-from cultivar.templating.rendering import Rendered
-from cultivar.templating.slots import fill
+from cultivar.templating.jinja.environment import environment_of, render_text
+from cultivar.templating.rendering.render import Rendered
+from cultivar.templating.rendering.slots import fill
 from cultivar.templating.template import FilePrompt, Rules, Template
 from cultivar.tree import Tree, text_entry
 

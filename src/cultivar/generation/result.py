@@ -29,8 +29,8 @@ from cultivar.model import (
     TemplateRef,
 )
 from cultivar.settings import Settings
-from cultivar.templating.answers_file import answers_file, answers_file_path
-from cultivar.templating.interview import secret_values
+from cultivar.templating.questions.answers_file import answers_file, answers_file_path
+from cultivar.templating.questions.interview import secret_values
 from cultivar.templating.template import Template
 from cultivar.tree import Entry, Tree
 

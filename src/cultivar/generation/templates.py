@@ -8,7 +8,7 @@ from cultivar.errors import UntrustedError
 from cultivar.generation.fixes import command_fix
 from cultivar.ledger.base import ContentStore
 from cultivar.model import Draft, TemplateRef
-from cultivar.templating.loading import parse_template
+from cultivar.templating.reading.loading import parse_template
 from cultivar.templating.template import Template
 
 

@@ -17,10 +17,10 @@ from cultivar import errors
 from cultivar.checking.checks import CheckRunner
 from cultivar.errors import TemplateError
 from cultivar.model import Answers, Json
-from cultivar.templating.environment import environment_of, evaluate_bool, render_text
-from cultivar.templating.rendering import Rendered, needs_worker, render
+from cultivar.templating.jinja.environment import environment_of, evaluate_bool, render_text
+from cultivar.templating.rendering.render import Rendered, needs_worker, render
+from cultivar.templating.rendering.worker import read_rendered, render_job
 from cultivar.templating.template import Task, Template
-from cultivar.templating.worker import read_rendered, render_job
 from cultivar.tree import Entry, Tree, read_entry
 
 _ENGINE = "engine"
@@ -132,7 +132,7 @@ def _engine() -> Mapping[str, Entry]:
     root = Path(errors.__file__).parent
     sources = [
         *(root / f"{name}.py" for name in ("__init__", *_GROUND)),
-        *sorted((root / "templating").glob("*.py")),
+        *sorted((root / "templating").rglob("*.py")),
     ]
     return {
         f"cultivar/{source.relative_to(root).as_posix()}": read_entry(source) for source in sources

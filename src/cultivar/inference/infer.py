@@ -30,8 +30,8 @@ from cultivar.inference.quantities import Quantity, quantities
 from cultivar.inference.reading import Reading, read
 from cultivar.inference.scene import Scene
 from cultivar.model import Answer, Answers, Json
-from cultivar.templating.asking import AskedQuestion, OfferedChoice
-from cultivar.templating.interview import interview
+from cultivar.templating.questions.asking import AskedQuestion, OfferedChoice
+from cultivar.templating.questions.interview import interview
 from cultivar.templating.template import Template
 
 _NO_ANSWERS: Mapping[str, Answer] = {}

@@ -19,10 +19,10 @@ from cultivar.inference.profiles import parents_of, plain_help
 from cultivar.inference.reading import LONGEST
 from cultivar.llm.base import Message
 from cultivar.model import Answer, Answers, Json
-from cultivar.templating.asking import AskedQuestion
-from cultivar.templating.casting import cast_answer
-from cultivar.templating.environment import environment_of, render_text
-from cultivar.templating.interview import interview
+from cultivar.templating.jinja.environment import environment_of, render_text
+from cultivar.templating.questions.asking import AskedQuestion
+from cultivar.templating.questions.interview import interview
+from cultivar.templating.reading.casting import cast_answer
 from cultivar.templating.template import Question, Rules, Template
 from cultivar.tree import Tree
 

@@ -28,7 +28,7 @@ from cultivar.inference.reading import Word
 from cultivar.inference.scene import Scene
 from cultivar.inference.words import stems
 from cultivar.model import Json
-from cultivar.templating.asking import OfferedChoice
+from cultivar.templating.questions.asking import OfferedChoice
 from cultivar.templating.template import Choice
 
 _NEAR: Final = 4

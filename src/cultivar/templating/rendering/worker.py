@@ -1,7 +1,7 @@
 """Renders a template whose extensions are code, in a process of its own, behind a wall.
 
-`python -m cultivar.templating.worker` reads a job from the folder it stands in and leaves there
-what it rendered. The invariant: what comes back is read as data of a stranger.
+`python -m cultivar.templating.rendering.worker` reads a job from the folder it stands in and leaves
+there what it rendered. The invariant: what comes back is read as data of a stranger.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from typing import Any, Final, cast
 
 from cultivar.errors import CultivarError, TemplateError, UnsafeError, UntrustedError
 from cultivar.model import Answer, Answers, Json, TemplateRef
-from cultivar.templating.context import context_of
-from cultivar.templating.environment import build_environment
-from cultivar.templating.guards import GuardedEnvironment
-from cultivar.templating.markers import MarkedEnvironment, Slot
-from cultivar.templating.rendering import Rendered, render_in
+from cultivar.templating.jinja.context import context_of
+from cultivar.templating.jinja.environment import build_environment
+from cultivar.templating.jinja.guards import GuardedEnvironment
+from cultivar.templating.rendering.markers import MarkedEnvironment, Slot
+from cultivar.templating.rendering.render import Rendered, render_in
 from cultivar.templating.template import Rules, Template
 from cultivar.tree import Entry, Tree, read_tree, text_entry
 
@@ -70,7 +70,7 @@ def render_job(
     files: dict[str, Entry] = {_JOB: text_entry(json.dumps(said))}
     files |= {f"{_TEMPLATE}{path}": entry for path, entry in template.tree.items()}
     files |= {f"{_EXISTING}{path}": existing[path] for path in existing}
-    argv = (sys.executable, "-m", "cultivar.templating.worker")
+    argv = (sys.executable, "-m", "cultivar.templating.rendering.worker")
     return RenderJob(tree=Tree(files), argv=argv)
 
 

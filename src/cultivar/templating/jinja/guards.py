@@ -21,8 +21,8 @@ from jinja2.sandbox import SandboxedEnvironment, SandboxedEscapeFormatter, Sandb
 from jinja2.utils import LRUCache
 from markupsafe import Markup
 
-from cultivar.templating.growth import FILTERS, check_method, check_percent
-from cultivar.templating.meter import LIMITS, SIZED, Meter, RenderLimits
+from cultivar.templating.jinja.growth import FILTERS, check_method, check_percent
+from cultivar.templating.jinja.meter import LIMITS, SIZED, Meter, RenderLimits
 
 _TICK = "meter.tick()"
 _WIDE = re.compile(r"\d{6}")

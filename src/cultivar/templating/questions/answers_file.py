@@ -17,10 +17,10 @@ import yaml
 
 from cultivar.errors import TemplateError, UnsafeError, UsageError
 from cultivar.model import Answers, Json
-from cultivar.templating.casting import plain
-from cultivar.templating.context import context_of
-from cultivar.templating.copier_yaml import parse_yaml
-from cultivar.templating.environment import environment_of, render_text
+from cultivar.templating.jinja.context import context_of
+from cultivar.templating.jinja.environment import environment_of, render_text
+from cultivar.templating.reading.casting import plain
+from cultivar.templating.reading.copier_yaml import parse_yaml
 from cultivar.templating.shapes import is_mapping
 from cultivar.templating.template import Template
 from cultivar.tree import Tree

@@ -22,9 +22,9 @@ from jinja2 import Environment, Undefined, pass_environment
 from jinja2.exceptions import FilterArgumentError
 from jinja2.filters import do_groupby
 
-from cultivar.templating.combining import combine
-from cultivar.templating.places import place_filters
-from cultivar.templating.regexes import FILTERS as REGEX_FILTERS
+from cultivar.templating.jinja.combining import combine
+from cultivar.templating.jinja.places import place_filters
+from cultivar.templating.jinja.regexes import FILTERS as REGEX_FILTERS
 
 _ANSIBLE: Final = uuid.UUID("361E6D51-FAEC-444A-9079-341386DA8E2E")
 """The namespace that Ansible documents for its `to_uuid`."""

@@ -40,7 +40,7 @@ from typing import Any, Final, TypeAlias
 import yaml
 
 from cultivar.errors import TemplateError
-from cultivar.templating.handlebars import condition_to_jinja, to_jinja
+from cultivar.templating.reading.handlebars import condition_to_jinja, to_jinja
 from cultivar.templating.shapes import is_list, is_mapping
 from cultivar.tree import Entry, Tree, text_entry
 

@@ -17,8 +17,8 @@ import yaml
 
 from cultivar.errors import AnswerError, TemplateError, UsageError
 from cultivar.model import Json
-from cultivar.templating.copier_yaml import parse_yaml
-from cultivar.templating.environment import is_true
+from cultivar.templating.jinja.environment import is_true
+from cultivar.templating.reading.copier_yaml import parse_yaml
 from cultivar.templating.template import Question, QuestionType
 
 MASK: Final = "********"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cultivar.errors import TemplateError, UnsafeError
-from cultivar.templating.environment import follow
+from cultivar.templating.jinja.environment import follow
 from cultivar.tree import Entry, Tree
 
 _MOST = 100_000

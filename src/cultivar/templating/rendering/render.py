@@ -17,8 +17,8 @@ from urllib.parse import unquote
 
 from cultivar.errors import TemplateError, UnconfinedError, UnsafeError
 from cultivar.model import Answers, Json
-from cultivar.templating.context import ExternalData, context_of
-from cultivar.templating.environment import (
+from cultivar.templating.jinja.context import ExternalData, context_of
+from cultivar.templating.jinja.environment import (
     STOCK_EXTENSIONS,
     cached_environment,
     environment_of,
@@ -26,11 +26,11 @@ from cultivar.templating.environment import (
     follow,
     render_text,
 )
-from cultivar.templating.guards import GuardedEnvironment
-from cultivar.templating.loops import PathLoop, path_loops
-from cultivar.templating.markers import MarkedEnvironment, Slot
-from cultivar.templating.patterns import matcher_of
-from cultivar.templating.sources import SourceFile, source_files
+from cultivar.templating.jinja.guards import GuardedEnvironment
+from cultivar.templating.jinja.loops import PathLoop, path_loops
+from cultivar.templating.rendering.markers import MarkedEnvironment, Slot
+from cultivar.templating.rendering.patterns import matcher_of
+from cultivar.templating.rendering.sources import SourceFile, source_files
 from cultivar.templating.template import Template
 from cultivar.tree import Entry, Tree
 

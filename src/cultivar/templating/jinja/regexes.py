@@ -15,7 +15,7 @@ from jinja2 import pass_environment
 from jinja2.exceptions import FilterArgumentError
 
 from cultivar.errors import UnsafeError
-from cultivar.templating.guards import GuardedEnvironment
+from cultivar.templating.jinja.guards import GuardedEnvironment
 
 _LONGEST: Final = 5_000
 _LARGEST: Final = 100_000

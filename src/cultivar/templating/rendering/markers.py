@@ -14,7 +14,7 @@ from typing import Any, Final
 from jinja2.lexer import TokenStream
 
 from cultivar.errors import TemplateError
-from cultivar.templating.guards import GuardedEnvironment
+from cultivar.templating.jinja.guards import GuardedEnvironment
 
 _SLOT = re.compile(r"\s*slot:\s*(?P<name>[\w.-]+)\s*(?:\|\s*(?P<instruction>.*?))?\s*", re.DOTALL)
 _END = re.compile(r"\s*endslot\s*")

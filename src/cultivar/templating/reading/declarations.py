@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_core import ErrorDetails
 
 from cultivar.errors import TemplateError
-from cultivar.templating.copier_yaml import Config, Loc
+from cultivar.templating.reading.copier_yaml import Config, Loc
 
 Declared = TypeVar("Declared", bound=BaseModel)
 Command: TypeAlias = str | list[str | int | float]

@@ -13,9 +13,9 @@ from typing import TypeAlias
 
 from cultivar.errors import NotKnownError
 from cultivar.model import Answer, Answers, Json, OpenQuestion
-from cultivar.templating.asking import AskedQuestion, Asker, placeholder_for
-from cultivar.templating.context import ExternalData, context_of
-from cultivar.templating.environment import environment_of, render_text
+from cultivar.templating.jinja.context import ExternalData, context_of
+from cultivar.templating.jinja.environment import environment_of, render_text
+from cultivar.templating.questions.asking import AskedQuestion, Asker, placeholder_for
 from cultivar.templating.template import Question, Template
 from cultivar.tree import Entry
 

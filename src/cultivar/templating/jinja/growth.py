@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from cultivar.templating.meter import CONTAINERS, LISTS, MAPPINGS, TEXTS, Meter, longest
+from cultivar.templating.jinja.meter import CONTAINERS, LISTS, MAPPINGS, TEXTS, Meter, longest
 
 _WIDTH = re.compile(r"%(?:\([^)]{0,99}\))?[-+ #0]{0,9}(\d{6,}|\*)|%[^%.]{0,99}\.(\d{6,}|\*)")
 

@@ -21,9 +21,9 @@ from jinja2.exceptions import SecurityError
 from jinja2.sandbox import SandboxedEnvironment
 
 from cultivar.errors import CultivarError, TemplateError, UnsafeError, UntrustedError
-from cultivar.templating.filters import filters_of
-from cultivar.templating.guards import GuardedEnvironment
-from cultivar.templating.loops import YieldExtension
+from cultivar.templating.jinja.filters import filters_of
+from cultivar.templating.jinja.guards import GuardedEnvironment
+from cultivar.templating.jinja.loops import YieldExtension
 from cultivar.templating.template import Rules
 from cultivar.tree import Tree
 

@@ -16,8 +16,7 @@ from typing import Final, TypeAlias
 from packaging.version import Version
 
 from cultivar.errors import CultivarError, NotKnownError, TemplateError, UsageError
-from cultivar.templating.first_system import is_first_system
-from cultivar.templating.git import (
+from cultivar.templating.origins.git import (
     Repository,
     git_address,
     local_repository,
@@ -25,8 +24,9 @@ from cultivar.templating.git import (
     version_or_none,
     without_credentials,
 )
-from cultivar.templating.loading import parse_template
-from cultivar.templating.submodules import with_submodules
+from cultivar.templating.origins.submodules import with_submodules
+from cultivar.templating.reading.first_system import is_first_system
+from cultivar.templating.reading.loading import parse_template
 from cultivar.templating.template import Template
 from cultivar.tree import Tree, read_entry, read_tree
 

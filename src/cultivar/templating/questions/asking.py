@@ -15,7 +15,8 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from cultivar.errors import AnswerError, TemplateError
 from cultivar.model import Answer, Json
-from cultivar.templating.casting import (
+from cultivar.templating.jinja.environment import is_true, render_text
+from cultivar.templating.reading.casting import (
     MASK,
     cast_value,
     listed,
@@ -24,9 +25,8 @@ from cultivar.templating.casting import (
     refuse_lossy,
     type_in_words,
 )
-from cultivar.templating.copier_yaml import parse_yaml
-from cultivar.templating.environment import is_true, render_text
-from cultivar.templating.loading import choices_of
+from cultivar.templating.reading.copier_yaml import parse_yaml
+from cultivar.templating.reading.loading import choices_of
 from cultivar.templating.shapes import is_list
 from cultivar.templating.template import Choice, Question, QuestionType
 

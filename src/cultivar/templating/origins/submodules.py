@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from cultivar.errors import TemplateError, UnsafeError
-from cultivar.templating.git import Checkout, git_address, mirror, run_git
+from cultivar.templating.origins.git import Checkout, git_address, mirror, run_git
 from cultivar.tree import Entry, Tree
 
 _DEEPEST: Final = 8

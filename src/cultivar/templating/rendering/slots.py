@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from cultivar.model import SlotBody
-from cultivar.templating.markers import Slot
-from cultivar.templating.parsing import why_broken
-from cultivar.templating.rendering import Rendered
+from cultivar.templating.rendering.markers import Slot
+from cultivar.templating.rendering.parsing import why_broken
+from cultivar.templating.rendering.render import Rendered
 from cultivar.tree import Entry, Tree
 
 __all__ = ["Filled", "RefusedBody", "Slot", "fill"]

@@ -15,9 +15,9 @@ from packaging.version import InvalidVersion, Version
 
 from cultivar.errors import TemplateError
 from cultivar.model import Check, Json, TemplateRef
-from cultivar.templating.casting import plain
-from cultivar.templating.copier_yaml import Config, Loc, config_file, read_config
-from cultivar.templating.declarations import (
+from cultivar.templating.reading.casting import plain
+from cultivar.templating.reading.copier_yaml import Config, Loc, config_file, read_config
+from cultivar.templating.reading.declarations import (
     Command,
     CultivarFields,
     HintFields,
@@ -27,7 +27,7 @@ from cultivar.templating.declarations import (
     declared,
     nearest,
 )
-from cultivar.templating.first_system import as_copier
+from cultivar.templating.reading.first_system import as_copier
 from cultivar.templating.shapes import is_list, is_mapping
 from cultivar.templating.template import (
     Choice,
