@@ -178,15 +178,16 @@ class Cultivar:
         run = self.services.need(Ledger).run(run_id)
         secrets = {name: cast("Json", value) for name, value in (answers or {}).items()}
         self.services.need(Vault).hold(run.id, secrets)
-        self.services.need(Vault).demand(run.id, run.order)
+        self.services.need(Vault).demand(run.id, run.order.secrets)
         with self._failing(run.id):
             machine, graph = self._machine(run.graph)
+            order = replace(run.order, force=run.order.force or force)
             if force:
-                machine.change(graph, run.id, {"order": replace(run.order, force=True)})
+                machine.change(graph, run.id, {"order": order})
             halt = machine.resume(graph, run.id)
             if not halt.values:
                 # It was killed before its first checkpoint.
-                halt = machine.start(graph, run.id, {"run_id": run.id, "order": run.order})
+                halt = machine.start(graph, run.id, {"run_id": run.id, "order": order})
             return self._finish(run.id, self._converse(run.id, halt, ask))
 
     def templates(self) -> tuple[Template, ...]:

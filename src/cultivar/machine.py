@@ -87,9 +87,14 @@ class Machine:
         return self._run(graph, run_id, None)
 
     def change(self, graph: StateGraph, run_id: str, values: Mapping[str, Any]) -> None:
-        """Change the state of a run that was interrupted, before it goes on."""
+        """Change the state of a run that was interrupted, before it goes on.
+
+        One without a state, which has to start anew, is left alone.
+        """
         compiled = graph.compile(checkpointer=self._checkpointer)
-        compiled.update_state({"configurable": {"thread_id": run_id}}, dict(values))
+        config: Any = {"configurable": {"thread_id": run_id}}
+        if compiled.get_state(config).values:
+            compiled.update_state(config, dict(values))
 
     def reply(self, graph: StateGraph, run_id: str, answer: model.Json) -> Halt:
         """Go on with a run that waits, with `answer` to its question."""

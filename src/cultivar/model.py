@@ -44,6 +44,11 @@ class Answer:
     computed: bool = False
     """Its `when` was false: it has a value for rendering, but was not asked and is not kept."""
 
+    @property
+    def given(self) -> bool:
+        """Whether a person said it."""
+        return self.source == "user"
+
 
 Answers: TypeAlias = tuple[Answer, ...]
 """One answer a question, in the order of the questions."""

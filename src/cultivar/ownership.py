@@ -38,7 +38,7 @@ def is_ours(home: Path) -> bool:
     """Whether this user made the folder, on this machine."""
     try:
         token, signature = (home / _MARK).read_text(encoding="utf-8").split()
-        return not home.is_symlink() and hmac.compare_digest(signature, _signature(token))
+        return not home.is_symlink() and hmac.compare_digest(signature, _signature(token, home))
     except (OSError, ValueError):
         return False
 
@@ -46,11 +46,13 @@ def is_ours(home: Path) -> bool:
 def mark(home: Path) -> None:
     """Say that this user made the folder."""
     token = secrets.token_hex(16)
-    (home / _MARK).write_text(f"{token} {_signature(token)}\n", encoding="utf-8")
+    (home / _MARK).write_text(f"{token} {_signature(token, home)}\n", encoding="utf-8")
 
 
-def _signature(token: str) -> str:
-    return hmac.new(_key(), token.encode(), hashlib.sha256).hexdigest()
+def _signature(token: str, home: Path) -> str:
+    """It holds for one place: a mark that was copied elsewhere says nothing there."""
+    said = f"{token} {home.resolve()}".encode()
+    return hmac.new(_key(), said, hashlib.sha256).hexdigest()
 
 
 def _key() -> bytes:

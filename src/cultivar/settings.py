@@ -207,7 +207,7 @@ def _rooted(root: Path, workspace: Path | None) -> type[Settings]:
             ]
             if not trusted:
                 for source in theirs:
-                    _refuse_protected(root, source())
+                    _refuse_protected(root, source(), own())
             places = {"workspace": root, "home": home_of(root)} if workspace else {}
             found = InitSettingsSource(settings_cls, init_kwargs=places)
             return init_settings, env_settings, *theirs, own, found
@@ -226,24 +226,27 @@ def is_trusted(origin: str, trust: tuple[str, ...]) -> bool:
     return any(stem and (origin == stem or origin.startswith(f"{stem}/")) for stem in stems)
 
 
-def _refuse_protected(root: Path, values: dict[str, Any]) -> None:
+def _refuse_protected(root: Path, values: dict[str, Any], own: dict[str, Any]) -> None:
     for name in PROTECTED:
         if _value(values, name) is not None:
             raise _refusal(root, f"sets `{name}`", name)
     for name in LOWERED:
-        if _is_raised(values, name):
+        if _is_raised(values, own, name):
             raise _refusal(root, f"raises `{name}`", name)
+    if "://" in str(_value(values, "model.name")):  # some providers take an address as a model
+        raise _refusal(root, "puts an address into `model.name`", "model.name")
 
 
-def _is_raised(values: dict[str, Any], name: str) -> bool:
-    """Whether a limit is set to more than it is by default, or to none."""
+def _is_raised(values: dict[str, Any], own: dict[str, Any], name: str) -> bool:
+    """Whether a limit is set to more than the user has it, or by default, or to none."""
     section, _, key = name.rpartition(".")
     inside = _value(values, section) if section else values
     if not isinstance(inside, dict) or key not in inside:
         return False
-    value, default = _value(values, name), _value(Settings.model_construct().model_dump(), name)
+    value, users = _value(values, name), _value(own, name)
+    limit = _value(Settings.model_construct().model_dump(), name) if users is None else users
     try:
-        return value is None or float(str(value)) > float(str(default))
+        return value is None or float(str(value)) > float(str(limit))
     except ValueError:
         return False  # it is no number; reading the settings says so
 

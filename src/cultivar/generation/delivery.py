@@ -13,7 +13,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Collection, Generator, Iterable
+from collections.abc import Collection, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,14 +118,17 @@ def take_back(folder: Path, journals: Journals) -> None:
     noted = json.loads(journal.read_text(encoding="utf-8"))
     stage = folder / noted["stage"]
     if stage.is_dir() and not stage.is_symlink():
-        for path in noted["paths"]:
-            _put_back(stage, folder, path)
+        for path, ours in noted["paths"].items():
+            _put_back(stage, folder, path, ours)
         shutil.rmtree(stage, ignore_errors=True)
     journal.unlink()
 
 
-def _put_back(stage: Path, folder: Path, path: str) -> None:
-    old = stage / "old" / path
+def _put_back(stage: Path, folder: Path, path: str, ours: str) -> None:
+    """Undo one file, unless somebody has changed it since."""
+    old, place = stage / "old" / path, folder / path
+    if _exists(place) and read_entry(place).hash != ours:
+        return
     if _exists(old):
         old.replace(folder / path)
     elif not _exists(stage / "new" / path):
@@ -138,13 +141,13 @@ def _write(tree: Tree, folder: Path, planned: Delivery, journals: Journals) -> N
     journal = journals.of(folder)
     made: list[Path] = []
     try:
-        _note(journal, stage, [])
+        _note(journal, stage, {})
         _stage(tree, stage, paths)
-        _note(journal, stage, paths)
+        _note(journal, stage, {path: tree[path].hash for path in paths})
         for path in paths:
             made += _make((folder / path).parent)
             _swap(stage, folder, path)
-        _note(journal, stage, [])  # from here on it is done, and nothing is put back
+        _note(journal, stage, {})  # from here on it is done, and nothing is put back
     except BaseException:
         take_back(folder, journals)
         _remove_empty(made)
@@ -152,8 +155,11 @@ def _write(tree: Tree, folder: Path, planned: Delivery, journals: Journals) -> N
     take_back(folder, journals)
 
 
-def _note(journal: Path, stage: Path, paths: list[str]) -> None:
-    """Write what is to be put back; in one step, so that it is there whole or not at all."""
+def _note(journal: Path, stage: Path, paths: Mapping[str, str]) -> None:
+    """Write what is to be put back, with the hashes of what we write.
+
+    In one step, so that it is there whole or not at all.
+    """
     part = journal.with_suffix(".part")
     _write_synced(part, json.dumps({"stage": stage.name, "paths": paths}).encode())
     part.replace(journal)
@@ -173,7 +179,7 @@ def _swap(stage: Path, folder: Path, path: str) -> None:
         old.parent.mkdir(parents=True, exist_ok=True)
         # The old file stays in its place until the new one replaces it in one step, and its
         # copy takes its name only when it is whole.
-        part = old.with_name(f"{old.name}.part")
+        part = stage / "part"
         shutil.copy2(folder / path, part, follow_symlinks=False)
         part.replace(old)
     (stage / "new" / path).replace(folder / path)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cultivar.agent import Context
-from cultivar.errors import UsageError
+from cultivar.errors import CultivarError, UsageError
 from cultivar.generation.delivery import Journals, deliver, plan
 from cultivar.generation.templates import TemplateStore
 from cultivar.generation.vault import Vault
@@ -76,7 +76,7 @@ def deliver_result(result: Result, context: Context) -> Delivery | None:
             ready.tree,
             folder,
             context.get(Journals),
-            force=result.order.force or result.folder == result.order.keep_failed,
+            force=result.order.force,
             skip_if_exists=ready.skip_if_exists,
             hidden=ready.secret,
         )
@@ -138,9 +138,11 @@ def _deliverable(result: Result, context: Context) -> _Deliverable:
         unconfined=result.order.unconfined,
     )
     rendered = context.get(Workshop).render(job)
-    tree = _reveal(draft, rendered.tree, job, context.get(Vault).of(result.run_id), context)
+    vault = context.get(Vault)
+    vault.demand(result.run_id, tuple(a.name for a in result.answers if a.secret and a.given))
+    tree = _reveal(draft, rendered.tree, job, vault.of(result.run_id), context)
     path = answers_file_path(template, draft, result.answers)
-    if path not in tree:
+    if path not in rendered.tree:
         content = _answers(result, template, Path(result.folder) / path)
         tree = tree.replace({path: Entry(content=content)})
     return _Deliverable(
@@ -179,9 +181,12 @@ def _reveal(
     workshop = context.get(Workshop)
     secret = replace(job, secrets=secret_values(job.template, held, job.answers))
     shown = workshop.finish(rendered, job)
-    return draft.replace(
-        _secret_files(draft, shown, workshop.finish(workshop.render(secret).tree, secret))
-    )
+    try:
+        real = workshop.finish(workshop.render(secret).tree, secret)
+    except CultivarError as error:
+        # The checkpoint keeps it, and so may whoever reads the log.
+        raise context.get(Vault).redactor.error(error) from None
+    return draft.replace(_secret_files(draft, shown, real))
 
 
 def _secret_files(draft: Tree, shown: Tree, real: Tree) -> Mapping[str, Entry]:

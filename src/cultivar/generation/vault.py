@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from cultivar.errors import UsageError
 from cultivar.llm.redaction import Redactor
-from cultivar.model import Json, Order
+from cultivar.model import Json
 
 
 @dataclass(frozen=True)
@@ -35,13 +35,13 @@ class Vault:
         """The secrets of a run, by question."""
         return dict(self._held.get(run_id, {}))
 
-    def demand(self, run_id: str, order: Order) -> None:
-        """See that every secret that the user gave to the run is here.
+    def demand(self, run_id: str, names: tuple[str, ...]) -> None:
+        """See that the secrets that the user gave to the run are here.
 
         Raises:
             UsageError: One is not: the run was begun by another process.
         """
-        missing = [name for name in order.secrets if name not in self.of(run_id)]
+        missing = [name for name in names if name not in self.of(run_id)]
         if missing:
             given = " ".join(f"--answer {name}=…" for name in missing)
             raise UsageError(

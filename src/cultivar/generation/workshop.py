@@ -15,7 +15,7 @@ from pathlib import Path
 
 from cultivar import errors
 from cultivar.checking.checks import CheckRunner
-from cultivar.errors import TemplateError
+from cultivar.errors import TemplateError, UsageError
 from cultivar.model import Answers, Json
 from cultivar.templating.jinja.environment import environment_of, evaluate_bool, render_text
 from cultivar.templating.rendering.render import Rendered, needs_worker, render
@@ -48,9 +48,14 @@ class Job:
     """What is rendered in the placeholders' stead; empty: they are rendered themselves."""
 
     @property
+    def shown(self) -> dict[str, Json]:
+        """The answers by name; of secrets, the placeholders."""
+        return {answer.name: answer.value for answer in self.answers}
+
+    @property
     def values(self) -> dict[str, Json]:
-        """The answers by name."""
-        return {answer.name: answer.value for answer in self.answers} | dict(self.secrets)
+        """The answers by name, secrets among them."""
+        return self.shown | dict(self.secrets)
 
 
 @dataclass(frozen=True)
@@ -111,6 +116,11 @@ class Workshop:
         environment = environment_of(template.rules, template.tree, trusted=template.ref.trusted)
         words = (task.command,) if isinstance(task.command, str) else task.command
         rendered = [render_text(environment, word, job.values) for word in words]
+        if rendered != [render_text(environment, word, job.shown) for word in words]:
+            raise UsageError(
+                "A task of the template uses a secret.",
+                "Its command would be seen by others. Keep secrets in the contents of files.",
+            )
         command = rendered[0] if isinstance(task.command, str) else shlex.join(rendered)
         folder = render_text(environment, task.working_directory, job.values)
         runner = replace(self.runner, unconfined=job.unconfined)
