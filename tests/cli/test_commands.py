@@ -210,3 +210,18 @@ def test_doctor_finds_a_wall_a_ledger_and_a_memory(workspace: Path) -> None:
     states = {(each["part"], each["state"]) for each in found}
     assert {("ledger", "good"), ("memory", "good"), ("sandbox", "good")} <= states
     assert not [each for each in found if each["state"] == "bad"]
+
+
+def test_ended_by_a_signal_it_says_so_and_the_run_can_be_resumed(workspace: Path) -> None:
+    source = workspace / "templates_data" / "greeting" / "files" / "greet.py.jinja"
+    source.write_text("import time\ntime.sleep(20)\n")
+    given = ("generate", "greet", "--template", "test:greeting", "--output", "out")
+    running = subprocess.Popen(
+        [sys.executable, "-m", "cultivar", *given], cwd=workspace, stderr=subprocess.PIPE, text=True
+    )
+    while not any(run["status"] == "running" for run in facts("history", "--runs", at=workspace)):
+        assert running.poll() is None
+    running.terminate()
+    assert "cultivar resume" in running.communicate(timeout=60)[1]
+    assert running.returncode == 128 + 15
+    assert not (workspace / "out").exists()

@@ -207,6 +207,27 @@ def test_a_secret_that_decides_what_a_file_is_called_is_refused(
     assert not (workspace / "out").exists()
 
 
+def test_a_task_that_uses_a_secret_is_refused_and_the_secret_is_kept_nowhere(
+    workspace: Path, template: Path
+) -> None:
+    with (template / "copier.yml").open("a") as file:
+        file.write("_tasks: [\"echo '{{ token }}'\"]\n")
+    given = {"token": "s3cret-t0ken-value"}
+    with Cultivar() as cultivar, pytest.raises(UsageError, match="A task of the template uses"):
+        cultivar.generate(TASK, template="test:greeting", output="out", answers=given, trust=True)
+    kept = [path for path in workspace.parent.rglob("*") if path.is_file()]
+    assert not [path for path in kept if b"s3cret-t0ken-value" in path.read_bytes()]
+
+
+def test_what_failed_is_not_written_over_a_person_s_file(workspace: Path, template: Path) -> None:
+    (template / "files" / "greet.py.jinja").write_text("raise SystemExit('no')\n")
+    (workspace / "bad").mkdir()
+    (workspace / "bad" / "greet.py").write_text("mine\n")
+    with Cultivar() as cultivar, pytest.raises(DestinationError):
+        cultivar.generate(TASK, template="test:greeting", output="out", keep_failed="bad")
+    assert (workspace / "bad" / "greet.py").read_text() == "mine\n"
+
+
 def test_a_file_that_holds_a_secret_is_not_shown_when_it_is_in_the_way(workspace: Path) -> None:
     (workspace / "out").mkdir()
     (workspace / "out" / "settings.ini").write_text("token=old-s3cret\n")

@@ -165,3 +165,22 @@ def test_a_secret_is_asked_for_again_when_another_process_resumes(workspace: Pat
             cultivar.resume(run)
         cultivar.resume(run, answers={"token": "s3cret-t0ken"})
     assert (workspace / "out" / "settings.ini").read_text() == "token=s3cret-t0ken\n"
+
+
+def test_a_secret_that_was_asked_is_asked_again_of_whoever_resumes(workspace: Path) -> None:
+    (workspace / "out").mkdir()
+    (workspace / "out" / "settings.ini").write_text("token=mine\n")
+
+    def ask(question: OpenQuestion) -> Json:
+        return "s3cret-t0ken" if question.secret else question.default
+
+    with Cultivar() as cultivar, pytest.raises(DestinationError) as stopped:
+        cultivar.generate(
+            "people", ask=ask, interactive=True, template="test:greeting", output="out"
+        )
+    with Cultivar() as cultivar:
+        with pytest.raises(UsageError, match="needs the secret 'token' again"):
+            cultivar.resume(stopped.value.run_id, force=True)
+        assert (workspace / "out" / "settings.ini").read_text() == "token=mine\n"
+        cultivar.resume(stopped.value.run_id, force=True, answers={"token": "s3cret-t0ken"})
+    assert (workspace / "out" / "settings.ini").read_text() == "token=s3cret-t0ken\n"

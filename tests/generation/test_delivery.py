@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import shutil
@@ -176,3 +177,28 @@ def test_killed_anywhere_the_folder_is_as_it_was_or_finished(tmp_path: Path) -> 
             break
         deaths += 1
     assert deaths > 8
+
+
+def test_what_a_person_did_after_an_interruption_is_not_undone(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    deliver(OLD, folder)
+    stage = folder / f"{delivery.STAGE}x"
+    (stage / "old").mkdir(parents=True)
+    (stage / "old" / "a").write_text("old a")
+    (stage / "new").mkdir()
+    journal = _journals(folder).of(folder)
+    noted = {"stage": stage.name, "paths": {path: NEW[path].hash for path in NEW}}
+    journal.write_text(json.dumps(noted))
+    (folder / "a").write_text("a person's")
+    (folder / "c").mkdir()
+    (folder / "c" / "d").write_text("new d")
+    take_back(folder, _journals(folder))
+    assert read_tree(folder) == OLD.replace({"a": text_entry("a person's")})
+
+
+def test_a_damaged_journal_is_named(tmp_path: Path) -> None:
+    journal = _journals(tmp_path / "out").of(tmp_path / "out")
+    journal.parent.mkdir()
+    journal.write_text("{")
+    with pytest.raises(WriteError, match="is damaged"):
+        deliver(NEW, tmp_path / "out")

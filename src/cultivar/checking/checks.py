@@ -114,9 +114,8 @@ class CheckRunner:
         except EnvironmentUnavailableError as error:
             results = tuple(_not_verified(check, str(error)) for check in checks)
             return Proof(results=results, sandbox=self.sandbox.name)
-        with ThreadPoolExecutor(max_workers=min(_AT_ONCE, os.cpu_count() or 1)) as threads:
-            futures = [threads.submit(self._verdict, check, tree, needed) for check in checks]
-        return Proof(results=tuple(each.result() for each in futures), sandbox=self.sandbox.name)
+        results = self._verdicts(tree, checks, needed)
+        return Proof(results=results, sandbox=self.sandbox.name)
 
     def run(
         self,
@@ -144,6 +143,17 @@ class CheckRunner:
             output=_said(done, self.limits),
             tree=tree if done.tree is None else done.tree,
         )
+
+    def _verdicts(
+        self, tree: Tree, checks: Sequence[Check], needed: Environment
+    ) -> tuple[CheckResult, ...]:
+        """Run the checks side by side; where one cannot be run, the waiting ones are not begun."""
+        threads = ThreadPoolExecutor(max_workers=min(_AT_ONCE, os.cpu_count() or 1))
+        waiting = [threads.submit(self._verdict, check, tree, needed) for check in checks]
+        try:
+            return tuple(each.result() for each in waiting)
+        finally:
+            threads.shutdown(wait=False, cancel_futures=True)
 
     def _verdict(self, check: Check, tree: Tree, needed: Environment) -> CheckResult:
         limits = replace(self.limits, wall_seconds=min(check.timeout, self.limits.wall_seconds))

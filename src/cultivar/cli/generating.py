@@ -320,5 +320,5 @@ def _show_delivery(delivery: Delivery, to: Console) -> None:
         ("[dim]skipped[/]", delivery.skipped),
     ):
         for path in paths:
-            to.print(f"  {sign} {escape(path)}")
+            to.print(f"  {sign} {escape(path.replace(chr(10), ' '))}")
     to.print()

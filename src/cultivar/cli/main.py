@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
 from typing import Annotated, Any
 
 import typer
 
 from cultivar.cli import generating, looking, setting_up
+from cultivar.cli.options import Stopped
 from cultivar.cli.output import printable
 from cultivar.errors import BudgetSpentError, CultivarError, DestinationError, UnavailableError
 
@@ -51,6 +54,8 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line, and exit with its code."""
     given = sys.argv[1:] if arguments is None else arguments
     debug, as_json = "--debug" in given, "--json" in given
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, _stop)
     try:
         app([each for each in given if each != "--debug"])
     except CultivarError as error:
@@ -58,9 +63,9 @@ def main(arguments: list[str] | None = None) -> None:
             raise
         _tell(error, as_json=as_json)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
+    except Stopped as stopped:
         _say("Interrupted. `cultivar history --runs` lists the run; `cultivar resume` goes on.")
-        sys.exit(130)
+        _leave(128 + stopped.number)
     except BrokenPipeError:
         # Whoever read our output has seen enough.
         sys.stderr.close()
@@ -70,6 +75,18 @@ def main(arguments: list[str] | None = None) -> None:
             raise
         _tell(_fault(error), as_json=as_json)
         sys.exit(FAULT)
+
+
+def _stop(number: int, frame: object) -> None:
+    """End as at Ctrl-C: what is half done is taken back, what runs is ended."""
+    raise KeyboardInterrupt(number)
+
+
+def _leave(code: int) -> None:
+    """End at once, without waiting for checks that run still: their sandbox ends with us."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _fault(error: Exception) -> CultivarError:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import signal
 from collections.abc import Callable
 from typing import Any, TypeVar, get_type_hints
 
@@ -16,6 +17,18 @@ import typer
 Options = TypeVar("Options")
 Action = Callable[[Options], int | None]
 """What a command does; it returns the exit code, None for 0."""
+
+
+class Stopped(Exception):  # noqa: N818 (a signal is no failure)
+    """The user ended the command.
+
+    Args:
+        number: The signal's.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
 
 
 def command(
@@ -31,7 +44,11 @@ def command(
 
     def register(act: Action[Options]) -> Action[Options]:
         def callback(**given: Any) -> None:
-            code = act(options(**given))
+            try:
+                code = act(options(**given))
+            except KeyboardInterrupt as stopped:
+                # Typer would end here without a word.
+                raise Stopped(stopped.args[0] if stopped.args else signal.SIGINT) from stopped
             if code:
                 raise typer.Exit(code)
 

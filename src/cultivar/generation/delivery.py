@@ -115,13 +115,24 @@ def take_back(folder: Path, journals: Journals) -> None:
     journal = journals.of(folder)
     if not journal.is_file():
         return
-    noted = json.loads(journal.read_text(encoding="utf-8"))
-    stage = folder / noted["stage"]
+    stage, paths = _noted(journal, folder)
     if stage.is_dir() and not stage.is_symlink():
-        for path, ours in noted["paths"].items():
+        for path, ours in paths.items():
             _put_back(stage, folder, path, ours)
         shutil.rmtree(stage, ignore_errors=True)
     journal.unlink()
+
+
+def _noted(journal: Path, folder: Path) -> tuple[Path, dict[str, str]]:
+    """The folder of an interrupted delivery, and the hashes of what it was to write."""
+    try:
+        noted = json.loads(journal.read_text(encoding="utf-8"))
+        return folder / noted["stage"], dict(noted["paths"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise WriteError(
+            f"`{journal}`, which tells how to take back an interrupted delivery, is damaged.",
+            f"Look at `{folder}`, then delete the journal.",
+        ) from error
 
 
 def _put_back(stage: Path, folder: Path, path: str, ours: str) -> None:

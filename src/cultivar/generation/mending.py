@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from cultivar.agent import Context
 from cultivar.checking.checks import CheckRunner
-from cultivar.errors import EnvironmentUnavailableError
+from cultivar.errors import EnvironmentUnavailableError, UnsafeError
 from cultivar.generation.evidence import failing
 from cultivar.generation.fixes import apply_edits, command_fix
 from cultivar.generation.templates import TemplateStore, is_untrusted
@@ -74,5 +74,5 @@ def _apply(fix: Fix, tree: Tree, order: DraftOrder, context: Context) -> Tree | 
             tree, fix.command, template.requires, language=template.language, untrusted=untrusted
         )
         return ran.mended(tree)
-    except EnvironmentUnavailableError:
+    except (EnvironmentUnavailableError, UnsafeError):
         return None
