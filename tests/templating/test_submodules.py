@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -14,36 +12,7 @@ import pytest
 
 from cultivar.errors import TemplateError, UnsafeError
 from cultivar.templating.origins.catalog import Catalog
-
-CLEAN = {
-    "PATH": os.environ["PATH"],
-    "HOME": "/nonexistent",
-    "GIT_CONFIG_NOSYSTEM": "1",
-    **{f"GIT_{who}_{what}": "a@b" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
-}
-
-
-def git(folder: Path, *arguments: str) -> str:
-    done = subprocess.run(
-        ["git", "-C", str(folder), *arguments], env=CLEAN, check=True, capture_output=True
-    )
-    return done.stdout.decode().strip()
-
-
-def write_template(folder: Path, *, id: str = "", version: str = "1.0.0") -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    own = f"_cultivar: {{id: {id}, version: {version}}}\n" if id else ""
-    (folder / "copier.yml").write_text(f"name: me\n{own}")
-    return folder
-
-
-def commit(folder: Path, content: str, *tags: str) -> str:
-    (folder / "content.txt").write_text(content)
-    git(folder, "add", "-A")
-    git(folder, "commit", "-qm", content)
-    for tag in tags:
-        git(folder, "tag", tag)
-    return git(folder, "rev-parse", "HEAD")
+from cultivar.testing.repositories import commit, git, write_template
 
 
 @pytest.fixture
