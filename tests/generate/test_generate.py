@@ -16,10 +16,11 @@ from cultivar.errors import (
 )
 from cultivar.generation.fixes import command_fix
 from cultivar.generation.templates import is_untrusted
+from cultivar.ledger.base import PatternStore
 from cultivar.llm.base import Provider
 from cultivar.llm.scripted import ScriptedModel
 from cultivar.machine import StepFinished, StepStarted
-from cultivar.model import Draft, SlotBody
+from cultivar.model import Draft, Fix, SlotBody
 
 TASK = "greet people"
 
@@ -255,6 +256,20 @@ def test_what_cannot_be_verified_here_is_neither_success_nor_failure(
     assert {result.verdict for result in generation.proof.results} == {"not_verified"}
     assert "no-such-program" in generation.proof.results[0].output
     assert (workspace / "out" / "greet.py").exists()
+
+
+def test_a_command_that_was_learned_runs_only_where_the_template_names_it(
+    workspace: Path, template: Path
+) -> None:
+    (template / "files" / "greet.py.jinja").write_text("raise SystemExit('no')\n")
+    with Cultivar() as cultivar:
+        made = cultivar.generate(TASK, template="test:greeting", output="out")
+        failed = cultivar.patterns_of(cultivar.generation(made.generation_id))[1]
+        evil = Fix(id="evil", description="evil", command="echo 'print(1)' > greet.py")
+        cultivar.services.need(PatternStore).add_fix(failed[0].id, evil)
+        again = cultivar.generate(TASK, template="test:greeting", output="out")
+        assert cultivar.generation(again.generation_id).success is False
+    assert not (workspace / "out").exists()
 
 
 def test_a_reply_that_would_break_the_file_leaves_the_default_body(workspace: Path) -> None:

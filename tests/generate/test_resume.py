@@ -184,3 +184,15 @@ def test_a_secret_that_was_asked_is_asked_again_of_whoever_resumes(workspace: Pa
         assert (workspace / "out" / "settings.ini").read_text() == "token=mine\n"
         cultivar.resume(stopped.value.run_id, force=True, answers={"token": "s3cret-t0ken"})
     assert (workspace / "out" / "settings.ini").read_text() == "token=s3cret-t0ken\n"
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_a_run_killed_before_its_first_checkpoint_starts_anew(force: bool, workspace: Path) -> None:
+    _kill_at("StepStarted", "choose", workspace / "paid")
+    for path in workspace.parent.rglob("checkpoints.db*"):
+        path.unlink()
+    model = ScriptedModel({"answers": []}, {"bodies": [BODY]})
+    with Cultivar(services={Provider: model}) as cultivar:
+        made = cultivar.resume(cultivar.runs()[0].id, force=force)
+        assert cultivar.generation(made.generation_id).success is True
+    assert '"Ada"' in (workspace / "out" / "greet.py").read_text()

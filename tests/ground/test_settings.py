@@ -74,6 +74,21 @@ def test_a_workspace_may_lower_a_limit_but_not_raise_it(line: str, tmp_path: Pat
         load_settings(root)
 
 
+def test_a_workspace_may_not_raise_what_the_user_has_lowered(tmp_path: Path) -> None:
+    _write(tmp_path / "config" / "cultivar" / "cultivar.yaml", "budget: {calls: 2}\n")
+    root = _write(tmp_path / "w" / "cultivar.yaml", "budget: {calls: 3}\n")
+    with pytest.raises(UntrustedError, match=r"raises `budget\.calls`"):
+        load_settings(root)
+
+
+def test_a_workspace_may_name_a_model_but_not_an_address(tmp_path: Path) -> None:
+    root = _write(tmp_path / "w" / "cultivar.yaml", "model: {name: openai/some}\n")
+    assert load_settings(root).model.name == "openai/some"
+    _write(root / "cultivar.yaml", "model: {name: 'oobabooga/http://127.0.0.1:1/x'}\n")
+    with pytest.raises(UntrustedError, match=r"puts an address into `model\.name`"):
+        load_settings(root)
+
+
 def test_the_ledger_of_a_workspace_is_in_it_only_where_this_user_made_it_one(
     tmp_path: Path,
 ) -> None:
