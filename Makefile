@@ -17,6 +17,7 @@ $(VENV)/.done: pyproject.toml requirements.lock
 	$(BIN)/pip install -q --disable-pip-version-check "$$(grep -o '^uv==[0-9.]*' requirements.lock)"
 	$(UV) pip sync -q --compile-bytecode --python $(BIN)/python requirements.lock
 	$(UV) pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
+	$(BIN)/python -m compileall -q src agents graphs tools
 	@touch $@
 
 system-packages: ## install the programs that the sandbox and the checks use, where that is allowed
@@ -54,7 +55,7 @@ demo: setup system-packages ## generate code from a task, prove it, and show the
 	@scripts/demo
 
 bench: setup system-packages ## measure against rivals and limits, and write docs/benchmarks.md
-	$(BIN)/python evals/benchmarks/run.py
+	$(BIN)/python -m evals.benchmarks.run
 
 check: lint types docs wheel test ## everything CI runs
 

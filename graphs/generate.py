@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import time
-from itertools import pairwise
 from pathlib import Path
-from typing import Any, TypedDict, cast
-
-from langgraph.graph import END, START, StateGraph
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from cultivar.agent import Context
 from cultivar.definitions import Agents
@@ -15,6 +12,8 @@ from cultivar.generation.asking import ask_unsure
 from cultivar.generation.evidence import learn_from, recall_for
 from cultivar.generation.result import Result, deliver_result, record_result
 from cultivar.generation.templates import TemplateStore
+from cultivar.graph import END, Choice, Graph, graph_of
+from cultivar.machine import state_graph
 from cultivar.model import (
     Answers,
     Attempt,
@@ -35,6 +34,9 @@ from cultivar.roles import (
 from cultivar.settings import Settings, load_settings
 from cultivar.templating.origins.catalog import Catalog
 from cultivar.wiring import Services
+
+if TYPE_CHECKING:
+    from langgraph.graph import StateGraph
 
 
 class State(TypedDict):
@@ -177,25 +179,21 @@ def _result(state: State) -> Result:
     )
 
 
-def build(context: Context) -> StateGraph[State]:
+def build(context: Context) -> Graph:
     """Build the graph over the services of `context`."""
     steps = Steps(context)
-    graph: Any = StateGraph(State)
-    for step in (
+    return graph_of(
+        State,
         *(steps.choose, steps.infer, steps.ask, steps.recall, steps.draft),
         *(steps.prove, steps.learn, steps.deliver, steps.record),
-    ):
-        graph.add_node(step.__name__, step)
-    for first, then in pairwise((START, "choose", "infer", "ask", "recall", "draft")):
-        graph.add_edge(first, then)
-    graph.add_conditional_edges("draft", steps.after_draft, ["prove", "deliver"])
-    graph.add_edge("prove", "learn")
-    graph.add_conditional_edges("learn", steps.after_learn, ["draft", "deliver"])
-    graph.add_conditional_edges("deliver", steps.after_deliver, ["record", END])
-    graph.add_edge("record", END)
-    return cast("StateGraph[State]", graph)
+        edges={
+            "draft": Choice(decide=steps.after_draft, among=("prove", "deliver")),
+            "learn": Choice(decide=steps.after_learn, among=("draft", "deliver")),
+            "deliver": Choice(decide=steps.after_deliver, among=("record", END)),
+        },
+    )
 
 
-def studio() -> StateGraph[State]:
+def studio() -> StateGraph[Any]:
     """The graph over the current workspace's own services, for LangGraph's development server."""
-    return build(Context(services=Services(load_settings(), {})))
+    return state_graph(build(Context(services=Services(load_settings(), {}))))

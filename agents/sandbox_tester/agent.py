@@ -14,12 +14,12 @@ from cultivar.roles import SANDBOX_TESTER, ProofOrder
 
 @agent(SANDBOX_TESTER)
 def test(order: ProofOrder, context: Context) -> Proof:
-    """Run the template's checks over the draft, behind a wall where the code is not proven yet."""
+    """Run the checks over the draft, behind a wall where the code is not proven yet."""
     template = context.get(TemplateStore).load(order.template)
     runner = replace(context.get(CheckRunner), unconfined=order.unconfined)
     return runner.prove(
         context.get(ContentStore).tree(order.draft.tree_hash),
-        template.checks,
+        (*template.checks, *order.checks),
         template.requires,
         language=template.language,
         untrusted=is_untrusted(template, order.draft),

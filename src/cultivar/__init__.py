@@ -18,7 +18,9 @@ from cultivar.agent import Agent, Context, agent
 from cultivar.tool import Case, Characteristics, Tool, tool
 
 if TYPE_CHECKING:
-    from cultivar.application import Cultivar, Generated, GenerateOptions
+    from cultivar.application.cultivar import Cultivar
+    from cultivar.application.generating import Generated, GenerateOptions
+    from cultivar.application.upgrading import Upgraded
     from cultivar.errors import (
         BudgetSpentError,
         CultivarError,
@@ -52,6 +54,7 @@ __all__ = [
     "Tool",
     "Tree",
     "UnavailableError",
+    "Upgraded",
     "UsageError",
     "agent",
     "load_settings",
@@ -59,7 +62,9 @@ __all__ = [
 ]
 
 _HOMES = {
-    "application": ("Cultivar", "GenerateOptions", "Generated"),
+    "application.cultivar": ("Cultivar",),
+    "application.generating": ("GenerateOptions", "Generated"),
+    "application.upgrading": ("Upgraded",),
     "errors": (
         *("BudgetSpentError", "CultivarError", "RefusedError"),
         *("UnavailableError", "UsageError"),

@@ -18,6 +18,7 @@ from typing import Any, Protocol, TypeVar, cast
 
 from cultivar.agent import Agent, Context
 from cultivar.errors import DefinitionError, UntrustedError
+from cultivar.graph import Graph
 from cultivar.roles import Role
 from cultivar.tool import Tool
 
@@ -28,11 +29,11 @@ PROMPT = ".md.jinja"
 """How the name of a prompt's file ends."""
 
 
-class Graph(Protocol):
-    """What a file in `graphs/` offers."""
+class BuildGraph(Protocol):
+    """What a file in `graphs/` offers, as `build`."""
 
-    def __call__(self, context: Context) -> Any:
-        """Build the LangGraph `StateGraph`, not compiled yet."""
+    def __call__(self, context: Context) -> Graph:
+        """Declare the state machine over the services of `context`."""
         ...
 
 
@@ -77,11 +78,11 @@ class Definitions:
             )
         return filled[0], self.prompts(role.name)
 
-    def graph(self, name: str) -> Graph:
+    def graph(self, name: str) -> BuildGraph:
         """Load the function that builds the graph called `name`."""
         path = self.find("graphs", f"{name}.py")
         module = load_file(path, f"cultivar_definitions.graphs.{name}")
-        return cast("Graph", module.build)
+        return cast("BuildGraph", module.build)
 
     def tool(self, name: str) -> Tool[..., Any]:
         """Load the tool called `name`, from the file of that name.

@@ -91,7 +91,7 @@ def _model(services: Services) -> list[Finding]:
 
 
 def _ledger(services: Services) -> list[Finding]:
-    services.need(Machine)
+    services.need(Machine).open()
     known = len(services.need(Ledger).runs(1000))
     what = f"{_without_password(services.settings.ledger_url)}, {known} runs"
     return [Finding(part="ledger", state="good", what=what)]

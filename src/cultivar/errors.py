@@ -9,6 +9,8 @@ CultivarError
 │   ├── TemplateError                a template is broken: file, line, what is expected
 │   ├── AnswerError                  a value that its question does not take
 │   ├── DestinationError             files stand where the result should go
+│   ├── DirtyError                   changes in the working tree that nobody committed
+│   ├── ChangedError                 files that changed while work on them went on
 │   └── WriteError                   a folder that cannot be written to
 ├── RefusedError                  4  possible, but not without the user's word
 │   ├── UntrustedError               code of a template or a workspace that nobody trusts yet
@@ -140,18 +142,51 @@ class DestinationError(UsageError):
     """
 
     def __init__(self, paths: tuple[str, ...], diff: str = "") -> None:
-        named = ", ".join(f"`{path}`" for path in paths[:5])
-        more = f" and {len(paths) - 5} more" if len(paths) > 5 else ""
         stand = "stands there and differs" if len(paths) == 1 else "stand there and differ"
         super().__init__(
-            f"Nothing was written: {named}{more} {stand}.",
+            f"Nothing was written: {_named(paths)} {stand}.",
             "Choose another `--output`, or pass `--force` to replace them.",
         )
         self.paths, self.diff = paths, diff
 
 
+class DirtyError(UsageError):
+    """Changes in the working tree that nobody committed.
+
+    Args:
+        paths: The files that have them, relative to the folder that was asked for.
+    """
+
+    def __init__(self, paths: tuple[str, ...]) -> None:
+        verb = "has" if len(paths) == 1 else "have"
+        super().__init__(
+            f"{_named(paths)} {verb} changes that are not committed.",
+            "Commit or stash them, or pass `--force`; `cultivar undo` takes back what we write.",
+        )
+        self.paths = paths
+
+
+class ChangedError(UsageError):
+    """Files that changed while work on them went on.
+
+    Args:
+        paths: The files, relative to the destination.
+    """
+
+    def __init__(self, paths: tuple[str, ...]) -> None:
+        super().__init__(
+            f"Nothing was written: {_named(paths)} changed while the work went on.", "Try again."
+        )
+        self.paths = paths
+
+
 class WriteError(UsageError):
     """A folder that cannot be written to, or a full disk; what was there is there still."""
+
+
+def _named(paths: tuple[str, ...]) -> str:
+    more = f" and {len(paths) - 5} more" if len(paths) > 5 else ""
+    return ", ".join(f"`{path}`" for path in paths[:5]) + more
 
 
 class RefusedError(CultivarError):

@@ -8,23 +8,17 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from cultivar import model
 from cultivar.errors import StoreUnavailableError
+from cultivar.graph import END, START, Choice, Graph
 from cultivar.model import OpenQuestion
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
     from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
-
-
-class StateGraph(Protocol):
-    """LangGraph's `StateGraph`, as far as it is used here."""
-
-    def compile(self, *, checkpointer: Any) -> Any:
-        """Make it ready to run."""
-        ...
+    from langgraph.graph import StateGraph
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +45,10 @@ Listener: TypeAlias = Callable[[Event], None]
 """Hears the events of runs, in their order, in the thread that runs them."""
 
 
+OpenCheckpointer: TypeAlias = "Callable[[], BaseCheckpointSaver[Any]]"
+"""Opens where checkpoints are kept, or hands out what is open."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Halt:
     """Where a run stopped: at its end, or at a question to a person."""
@@ -68,47 +66,80 @@ class Machine:
     step that was interrupted runs again, so steps are idempotent.
     """
 
-    def __init__(self, checkpointer: BaseCheckpointSaver[Any], listener: Listener) -> None:
-        self._checkpointer = checkpointer
+    def __init__(self, checkpointer: OpenCheckpointer, listener: Listener) -> None:
+        self._open = checkpointer
         self._listener = listener
 
-    def start(self, graph: StateGraph, run_id: str, values: Mapping[str, Any]) -> Halt:
-        """Run `graph` from its start, with `values` as its first state."""
-        return self._run(graph, run_id, values)
+    def open(self) -> None:
+        """Open where checkpoints are kept, as the first run would.
 
-    def resume(self, graph: StateGraph, run_id: str) -> Halt:
+        Raises:
+            StoreUnavailableError: It cannot be opened.
+        """
+        self._open()
+
+    def start(
+        self, graph: Graph, run_id: str, values: Mapping[str, Any], *, durable: bool = True
+    ) -> Halt:
+        """Run `graph` from its start, with `values` as its first state.
+
+        Args:
+            graph: What to run.
+            run_id: What it is known by.
+            values: Its first state.
+            durable: Whether it can be resumed where it was. One that cannot is not slowed by
+                checkpoints; it must neither ask a person nor do what costs to do again.
+        """
+        return self._run(graph, run_id, values) if durable else self._walk(graph, run_id, values)
+
+    def resume(self, graph: Graph, run_id: str) -> Halt:
         """Go on with an interrupted run; one that ended stays as it is.
 
         Of a run that was interrupted before its first checkpoint, there are no values.
         """
-        compiled = graph.compile(checkpointer=self._checkpointer)
+        compiled = self._compiled(graph)
         if not compiled.get_state({"configurable": {"thread_id": run_id}}).values:
             return Halt(values={})
         return self._run(graph, run_id, None)
 
-    def change(self, graph: StateGraph, run_id: str, values: Mapping[str, Any]) -> None:
+    def change(self, graph: Graph, run_id: str, values: Mapping[str, Any]) -> None:
         """Change the state of a run that was interrupted, before it goes on.
 
         One without a state, which has to start anew, is left alone.
         """
-        compiled = graph.compile(checkpointer=self._checkpointer)
+        compiled = self._compiled(graph)
         config: Any = {"configurable": {"thread_id": run_id}}
         if compiled.get_state(config).values:
             compiled.update_state(config, dict(values))
 
-    def reply(self, graph: StateGraph, run_id: str, answer: model.Json) -> Halt:
+    def reply(self, graph: Graph, run_id: str, answer: model.Json) -> Halt:
         """Go on with a run that waits, with `answer` to its question."""
         from langgraph.types import Command
 
         return self._run(graph, run_id, Command(resume={"answer": answer}))
 
-    def _run(self, graph: StateGraph, run_id: str, given: Any) -> Halt:
-        compiled = graph.compile(checkpointer=self._checkpointer)
+    def _compiled(self, graph: Graph) -> Any:
+        made: Any = state_graph(graph)
+        return made.compile(checkpointer=self._open())
+
+    def _run(self, graph: Graph, run_id: str, given: Any) -> Halt:
+        compiled = self._compiled(graph)
         config: Any = {"configurable": {"thread_id": run_id}, "recursion_limit": 200}
         begun: dict[str, float] = {}
         for event in compiled.stream(given, config, stream_mode="tasks", durability="sync"):
             self._tell(run_id, cast("dict[str, Any]", event), begun)
         return self._halt(compiled, config)
+
+    def _walk(self, graph: Graph, run_id: str, values: Mapping[str, Any]) -> Halt:
+        state, step = dict(values), graph.after(START, values)
+        while step != END:
+            self._listener(StepStarted(run_id=run_id, step=step))
+            begun = time.perf_counter()
+            state.update(graph.steps[step](state))
+            seconds = time.perf_counter() - begun
+            self._listener(StepFinished(run_id=run_id, step=step, seconds=seconds))
+            step = graph.after(step, state)
+        return Halt(values=state)
 
     def _tell(self, run_id: str, event: dict[str, Any], begun: dict[str, float]) -> None:
         key, step = event["id"], event["name"]
@@ -123,6 +154,21 @@ class Machine:
         snapshot = compiled.get_state(config)
         open_ones = [interrupt.value for task in snapshot.tasks for interrupt in task.interrupts]
         return Halt(values=snapshot.values, question=open_ones[0] if open_ones else None)
+
+
+def state_graph(graph: Graph) -> StateGraph[Any]:
+    """LangGraph's form of `graph`, not compiled yet."""
+    from langgraph.graph import StateGraph
+
+    made: Any = StateGraph(graph.state)
+    for name, step in graph.steps.items():
+        made.add_node(name, step)
+    for name, edge in graph.edges.items():
+        if isinstance(edge, Choice):
+            made.add_conditional_edges(name, edge.decide, list(edge.among))
+        else:
+            made.add_edge(name, edge)
+    return cast("StateGraph[Any]", made)
 
 
 @contextmanager

@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from cultivar.model import Answers, Attempt, Draft, FailurePattern, Proof, TemplateRef
+from cultivar.model import (
+    Answers,
+    Attempt,
+    Check,
+    Draft,
+    FailurePattern,
+    MergeProposal,
+    Proof,
+    TemplateRef,
+)
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -62,9 +71,47 @@ class ProofOrder:
 
     template: TemplateRef
     draft: Draft
+    checks: tuple[Check, ...] = ()
+    """What it must hold besides, like a project's own tests."""
     unconfined: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenHunk:
+    """A place that both a person and a template changed, each in a way of their own."""
+
+    number: int
+    """Which of the file's open places it is, from one."""
+    base: str
+    ours: str
+    theirs: str
+    before: str = ""
+    """The lines above, which are settled."""
+    after: str = ""
+    """The lines below."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenFile:
+    """A file that no rule could merge, with every place that is open."""
+
+    path: str
+    hunks: tuple[OpenHunk, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MergeOrder:
+    """Say what the open places of an upgrade should become."""
+
+    run_id: str
+    template: str
+    """The template's id."""
+    from_version: str
+    to_version: str
+    files: tuple[OpenFile, ...]
 
 
 INFERRER = Role("inferrer", InferenceOrder, Inference)
 GENERATOR = Role("generator", DraftOrder, Draft)
 SANDBOX_TESTER = Role("sandbox_tester", ProofOrder, Proof)
+MIGRATOR = Role("migrator", MergeOrder, MergeProposal)

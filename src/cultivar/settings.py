@@ -23,6 +23,7 @@ from pydantic_settings import (
 from yaml import YAMLError
 
 from cultivar.errors import SettingsError, UntrustedError
+from cultivar.model import ConflictStyle
 from cultivar.ownership import home_of, user_folder
 
 SandboxChoice = Literal["auto", "bubblewrap", "container", "process"]
@@ -43,6 +44,10 @@ LOWERED = (
     "model.max_tokens",
 )
 """What a workspace that the user does not trust may only lower."""
+
+
+NO_MODEL = frozenset({"builtin", "none"})
+"""The names that mean: without a model."""
 
 
 class _Section(BaseModel):
@@ -104,6 +109,15 @@ class SandboxSettings(_Section):
     """What is kept of its output; a flood ends it."""
 
 
+class UpgradeSettings(_Section):
+    """How what was generated is brought up to date."""
+
+    test: str = ""
+    """The command that runs the project's own tests, in the sandbox; empty: none is run."""
+    conflicts: ConflictStyle = "markers"
+    """`markers` in the file, or `rej`: the file as it was, the rejected part beside it."""
+
+
 class Settings(BaseSettings):
     """All that can be set. See `docs/reference/settings.md`."""
 
@@ -138,6 +152,7 @@ class Settings(BaseSettings):
     budget: BudgetSettings = BudgetSettings()
     model: ModelSettings = ModelSettings()
     sandbox: SandboxSettings = SandboxSettings()
+    upgrade: UpgradeSettings = UpgradeSettings()
 
     @property
     def ledger_url(self) -> str:

@@ -1,38 +1,55 @@
-"""The composition root: settings in, services out; it closes what it opened."""
+"""The composition root: settings in, services out; it closes what it opened.
+
+What makes a service is imported when it is first asked for, so that a start costs what is used.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from cultivar.agent import Toolbox
 from cultivar.checking.checks import CheckRunner
-from cultivar.checking.makers import environments_for
 from cultivar.definitions import Agents, Definitions, builtin_root
+from cultivar.delivery.journal import Journals
 from cultivar.errors import StoreUnavailableError
-from cultivar.generation.delivery import Journals
 from cultivar.generation.templates import TemplateStore
 from cultivar.generation.vault import Vault
 from cultivar.generation.workshop import Workshop
 from cultivar.ledger.base import CallRecord, ContentStore, Ledger, PatternStore, VerdictCache
-from cultivar.ledger.sql import SqlLedger, open_ledger
+from cultivar.ledger.served import LedgerProcess
 from cultivar.llm.base import ModelDoor, Provider
-from cultivar.llm.choose import choose_provider
-from cultivar.llm.door import Door
 from cultivar.llm.redaction import Redactor, environment_secrets
-from cultivar.llm.retrying import Retrying
 from cultivar.machine import Event, Listener, Machine, open_checkpointer
 from cultivar.memory.base import Memory
-from cultivar.memory.memory import open_memory
 from cultivar.sandbox.base import Sandbox
-from cultivar.sandbox.choose import choose_sandbox, limits_of
 from cultivar.settings import Settings, is_trusted
 from cultivar.templating.origins.catalog import Catalog
+from cultivar.upgrade.finding import Finder
+from cultivar.upgrade.sources import Sources
+from cultivar.upgrade.versions import Versions
+
+if TYPE_CHECKING:
+    from langgraph.checkpoint.base import BaseCheckpointSaver
 
 Service = TypeVar("Service")
+
+
+class Stores(Ledger, Protocol):
+    """The ledger with the stores that share its database."""
+
+    content: ContentStore
+    verdicts: VerdictCache
+    patterns: PatternStore
+    calls: CallRecord
+
+    def close(self) -> None:
+        """Give all connections back."""
+        ...
 
 
 class Services(Mapping[type[Any], object]):
@@ -68,6 +85,10 @@ class Services(Mapping[type[Any], object]):
         """The service for `kind`."""
         return cast("Service", self[kind])
 
+    def given(self, kind: type[Service]) -> Service | None:
+        """The service that was handed in for `kind`; None where none was."""
+        return cast("Service | None", self._made.get(kind))
+
     def enter(self, opened: Any) -> Any:
         """Enter a context manager that is left when the services are closed."""
         return self._stack.enter_context(opened)
@@ -100,19 +121,22 @@ def _makers() -> dict[type[Any], Maker]:
         TemplateStore: lambda s: TemplateStore(s.need(ContentStore)),
         Vault: lambda s: Vault(s.need(Redactor)),
         Redactor: _redactor,
-        Provider: lambda s: choose_provider(s.settings.model, s.need(Redactor)),
+        Provider: _provider,
         ModelDoor: _door,
-        SqlLedger: _ledger,
-        Ledger: lambda s: s.need(SqlLedger),
-        ContentStore: lambda s: s.need(SqlLedger).content,
-        VerdictCache: lambda s: s.need(SqlLedger).verdicts,
-        PatternStore: lambda s: s.need(SqlLedger).patterns,
-        CallRecord: lambda s: s.need(SqlLedger).calls,
+        Stores: _stores,
+        Ledger: lambda s: s.need(Stores),
+        ContentStore: lambda s: s.need(Stores).content,
+        VerdictCache: lambda s: s.need(Stores).verdicts,
+        PatternStore: lambda s: s.need(Stores).patterns,
+        CallRecord: lambda s: s.need(Stores).calls,
         Memory: _memory,
-        Sandbox: lambda s: choose_sandbox(s.settings.sandbox),
+        Sandbox: _sandbox,
         CheckRunner: _runner,
-        Workshop: lambda s: Workshop(s.need(CheckRunner)),
-        Journals: lambda s: Journals(s.settings.home / "deliveries"),
+        Workshop: lambda s: Workshop(lambda: s.need(CheckRunner)),
+        Finder: lambda s: Finder(ledger=s.need(Ledger), content=s.need(ContentStore)),
+        Versions: lambda s: Versions(catalog=s.need(Catalog)),
+        Sources: _sources,
+        Journals: lambda s: Journals(s.settings.home),
     }
 
 
@@ -124,9 +148,13 @@ def _definitions(services: Services) -> Definitions:
 
 def _machine(services: Services) -> Machine:
     settings = services.settings
-    return Machine(
-        services.enter(open_checkpointer(settings.home, settings.ledger_url)), services.tell
-    )
+
+    @cache
+    def opened() -> BaseCheckpointSaver[Any]:
+        opening = open_checkpointer(settings.home, settings.ledger_url)
+        return cast("BaseCheckpointSaver[Any]", services.enter(opening))
+
+    return Machine(opened, services.tell)
 
 
 def _catalog(services: Services) -> Catalog:
@@ -139,6 +167,18 @@ def _catalog(services: Services) -> Catalog:
     )
 
 
+def _provider(services: Services) -> Provider:
+    from cultivar.llm.choose import choose_provider
+
+    return choose_provider(services.settings.model, services.need(Redactor))
+
+
+def _sandbox(services: Services) -> Sandbox:
+    from cultivar.sandbox.choose import choose_sandbox
+
+    return choose_sandbox(services.settings.sandbox)
+
+
 def _redactor(services: Services) -> Redactor:
     redactor = Redactor(*environment_secrets(os.environ))
     if services.settings.model.api_key is not None:
@@ -147,6 +187,9 @@ def _redactor(services: Services) -> Redactor:
 
 
 def _door(services: Services) -> ModelDoor:
+    from cultivar.llm.door import Door
+    from cultivar.llm.retrying import Retrying
+
     settings = services.settings
     return Door(
         services.need(Provider),
@@ -157,10 +200,16 @@ def _door(services: Services) -> ModelDoor:
     )
 
 
-def _ledger(services: Services) -> SqlLedger:
+def _stores(services: Services) -> Stores:
     settings = services.settings
     if settings.database_url is None:
         _make_home(settings.home)
+    beside = services.given(LedgerProcess)
+    if beside is not None:
+        services.on_close(beside.close)
+        return cast("Stores", beside.open(settings.ledger_url))
+    from cultivar.ledger.sql import open_ledger
+
     ledger = open_ledger(settings.ledger_url)
     services.on_close(ledger.close)
     return ledger
@@ -176,7 +225,18 @@ def _make_home(home: Path) -> None:
         ) from error
 
 
+def _sources(services: Services) -> Sources:
+    return Sources(
+        ledger=services.need(Ledger),
+        content=services.need(ContentStore),
+        templates=services.need(TemplateStore),
+        versions=services.need(Versions),
+    )
+
+
 def _memory(services: Services) -> Memory:
+    from cultivar.memory.memory import open_memory
+
     settings = services.settings
     memory = open_memory(
         services.need(PatternStore), settings.home / "memory", chroma_url=settings.chroma_url
@@ -186,6 +246,9 @@ def _memory(services: Services) -> Memory:
 
 
 def _runner(services: Services) -> CheckRunner:
+    from cultivar.checking.makers import environments_for
+    from cultivar.sandbox.choose import limits_of
+
     settings = services.settings
     return CheckRunner(
         sandbox=services.need(Sandbox),

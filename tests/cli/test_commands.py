@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from cultivar.cli.main import PARTS, app_for
+
 COPIER = """\
 _subdirectory: files
 name: {type: str, default: world, help: Whom to greet}
@@ -225,3 +227,9 @@ def test_ended_by_a_signal_it_says_so_and_the_run_can_be_resumed(workspace: Path
     assert "cultivar resume" in running.communicate(timeout=60)[1]
     assert running.returncode == 128 + 15
     assert not (workspace / "out").exists()
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_the_commands_that_a_module_has_are_found_in_it(part: str) -> None:
+    app = app_for([PARTS[part][0]])
+    assert [command.name for command in app.registered_commands] == list(PARTS[part])

@@ -20,8 +20,8 @@ def test_the_same_run_works_with_everything_in_postgresql(
             made = cultivar.generate("greet", template="test:greeting", interactive=True)
             assert made.question is not None
         with Cultivar(settings) as cultivar:
-            made = cultivar.resume(made.run_id, ask=lambda question: question.default)
-            assert cultivar.generation(made.generation_id).success is True
+            done = cultivar.resume(made.run_id, ask=lambda question: question.default)
+            assert cultivar.generation(done.generation_id).success is True
     assert not list(workspace.parent.rglob("checkpoints.db"))
 
 

@@ -149,8 +149,8 @@ def test_a_run_without_a_person_waits_and_another_process_answers_it(workspace: 
         assert made.question.name == "name"
         assert [run.status for run in cultivar.runs()] == ["waiting"]
     with Cultivar() as cultivar:
-        made = cultivar.resume(made.run_id, ask=lambda question: question.default)
-        assert cultivar.generation(made.generation_id).success is True
+        done = cultivar.resume(made.run_id, ask=lambda question: question.default)
+        assert cultivar.generation(done.generation_id).success is True
 
 
 def test_a_secret_is_asked_for_again_when_another_process_resumes(workspace: Path) -> None:

@@ -9,14 +9,15 @@ from cultivar.definitions import builtin_root
 
 SOURCE = builtin_root() / "src" / "cultivar"
 
-GROUND = ["errors", "ownership", "tree", "model", "settings", "roles", "tool", "agent"]
+GROUND = ["errors", "ownership", "tree", "model", "settings", "roles", "tool", "agent", "graph"]
 TOP = ["definitions", "machine", "wiring", "doctor", "workspace", "application"]
 FLOORS: list[list[str]] = [
     *[[room] for room in GROUND],
     ["templating", "sandbox", "bus"],
     ["ledger"],
-    ["llm", "memory", "checking"],
-    ["inference", "generation", "learning", "upgrade", "patterns", "mining"],
+    ["llm", "memory", "checking", "delivery"],
+    ["inference", "generation"],
+    ["learning", "upgrade", "patterns", "mining"],
     ["evals"],
     ["evolution"],
     *[[room] for room in TOP],

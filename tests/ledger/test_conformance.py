@@ -7,6 +7,7 @@ from cultivar.testing.stores import (
     PatternStoreContract,
     VerdictCacheContract,
 )
+from cultivar.testing.upgrades import MigrationsContract, StandingContract
 
 
 class TestContentStore(ContentStoreContract):
@@ -34,4 +35,12 @@ class TestGenerations(GenerationsContract):
 
 
 class TestQueries(QueriesContract):
+    pass
+
+
+class TestMigrations(MigrationsContract):
+    pass
+
+
+class TestStanding(StandingContract):
     pass

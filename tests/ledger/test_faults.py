@@ -43,6 +43,16 @@ def test_a_process_killed_while_recording_leaves_nothing_half(url: str, table: s
         assert ledger.generation(_ID) == made
 
 
+@pytest.mark.parametrize("table", ["template_migrations", "migration_scripts"])
+def test_a_process_killed_while_recording_an_upgrade_leaves_nothing_half(
+    url: str, table: str
+) -> None:
+    assert _killed_after(url, f"INSERT INTO {table}") == -signal.SIGKILL
+    with open_ledger(url) as ledger:
+        assert ledger.migrations() == ()
+        assert len(ledger.generations(Query())) == 1
+
+
 @pytest.mark.parametrize("table", ["blobs", "trees", "tree_files"])
 def test_a_process_killed_while_putting_a_tree_leaves_nothing_half(url: str, table: str) -> None:
     assert _killed_after(url, f"INSERT INTO {table}") == -signal.SIGKILL

@@ -26,10 +26,13 @@ from cultivar.model import (
     FailurePattern,
     Fix,
     Generation,
+    Migration,
     Order,
     Proof,
+    ScriptRun,
     SlotBody,
     TemplateRef,
+    UpgradeOrder,
     Usage,
 )
 from cultivar.tree import Tree, text_entry
@@ -80,6 +83,47 @@ GENERATION = Generation(
 )
 
 
+UPGRADE = Run(
+    id="upgrade-1",
+    graph="upgrade",
+    order=UpgradeOrder(folder="/out", answers_file=".template-answers.yml", to="2.0.0"),
+    status="done",
+    started_at=datetime(2026, 2, 1, 8, tzinfo=UTC),
+    generation_id="0a1b2c3d-0000-4000-8000-000000000002",
+)
+MIGRATION = Migration(
+    id="upgrade-1",
+    template_id="quality_template:python-production",
+    from_version="1.0.0",
+    to_version="2.0.0",
+    output="/out",
+    answers_file=".template-answers.yml",
+    generation_before=GENERATION.id,
+    generation_after="0a1b2c3d-0000-4000-8000-000000000002",
+    outcome="conflicts",
+    instance_id="local",
+    migrated_at=datetime(2026, 2, 1, 8, tzinfo=UTC),
+    changed=2,
+    conflicts=("cache.py",),
+    rungs={"git": 1},
+    scripts=(
+        ScriptRun(
+            script="5c21",
+            version="1.5.0",
+            stage="before",
+            command="mv old.py cache.py",
+            succeeded=True,
+            idempotent=False,
+            changed=("cache.py", "old.py"),
+            seconds=0.5,
+            output="moved",
+        ),
+    ),
+    proof=Proof(results=(RESULT,), sandbox="bubblewrap"),
+    seconds=1.5,
+)
+
+
 @pytest.fixture(params=SCHEMAS, ids=lambda file: f"schema-{file.stem}")
 def old(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlLedger]:
     """A ledger that began as that schema."""
@@ -112,6 +156,17 @@ def test_runs_are_kept(old: SqlLedger) -> None:
         started_at=datetime(2026, 1, 1, 8, tzinfo=UTC),
         generation_id=GENERATION.id,
     )
+
+
+@pytest.mark.parametrize("old", SCHEMAS[:1], indirect=True, ids=["schema-0001"])
+def test_a_ledger_from_before_there_were_upgrades_has_none(old: SqlLedger) -> None:
+    assert old.migrations() == ()
+
+
+@pytest.mark.parametrize("old", SCHEMAS[1:], indirect=True, ids=lambda file: f"schema-{file.stem}")
+def test_upgrades_are_kept(old: SqlLedger) -> None:
+    assert old.migrations() == (MIGRATION,)
+    assert old.run("upgrade-1") == UPGRADE
 
 
 def test_verdicts_are_kept(old: SqlLedger) -> None:

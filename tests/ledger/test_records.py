@@ -15,7 +15,7 @@ from cultivar.ledger.encoding import SECRET
 from cultivar.ledger.export import answers_yaml
 from cultivar.ledger.sql import open_ledger
 from cultivar.ledger.tables import metadata
-from cultivar.model import Answer, Order
+from cultivar.model import Answer, Order, UpgradeOrder
 from cultivar.testing.generations import TREE, generation_of
 
 ANSWERS = (
@@ -39,6 +39,8 @@ def test_a_secret_is_nowhere_in_the_database(url: str) -> None:
     with open_ledger(url) as ledger:
         order = Order(task="A cache", answers=ANSWERS)
         ledger.start(Run(id="r", graph="generate", order=order, status="done", started_at=MADE))
+        upgrade = UpgradeOrder(folder="/out", answers_file="", answers=ANSWERS)
+        ledger.start(Run(id="u", graph="upgrade", order=upgrade, status="done", started_at=MADE))
         ledger.record(generation_of(ledger.content.put(TREE), answers=ANSWERS))
     assert "class_name" in _all_rows(url)
     assert "hunter2" not in _all_rows(url)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from cultivar.errors import TemplateError, UnsafeError, UntrustedError
@@ -218,6 +218,8 @@ def test_what_is_written_as_json_reads_back(value: Any) -> None:
 
 @given(value=JSON_VALUES)
 def test_what_is_written_as_yaml_reads_back(value: Any) -> None:
+    # PyYAML, and so Ansible and Copier, write this line break plainly, where it reads as a space.
+    assume("\x85" not in json.dumps(value, ensure_ascii=False))
     assert yaml.safe_load(made("value|to_nice_yaml", value=value)) == value
 
 

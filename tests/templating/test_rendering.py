@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,13 +11,12 @@ from copier._tools import cast_to_bool  # the rule that ours has to follow
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cultivar.errors import CultivarError, TemplateError, UnsafeError, UntrustedError
+from cultivar.errors import CultivarError, TemplateError
 from cultivar.model import Answer, Answers, Json, TemplateRef
 from cultivar.templating.jinja.environment import environment_of, evaluate_bool, render_text
-from cultivar.templating.rendering.render import Rendered, needs_worker, render
-from cultivar.templating.rendering.worker import read_rendered, render_job
+from cultivar.templating.rendering.render import Rendered, render
 from cultivar.templating.template import Rules, Template
-from cultivar.tree import Entry, Tree, read_tree, text_entry
+from cultivar.tree import Entry, Tree, text_entry
 
 
 def template_of(
@@ -203,97 +199,3 @@ def test_an_environment_is_kept_by_the_templates_content() -> None:
 def test_render_text_takes_the_mapping_as_it_is() -> None:
     environment = environment_of(Rules(), Tree({}))
     assert render_text(environment, "{{ a }}{{ b|default('-') }}", {"a": 1}) == "1-"
-
-
-EXTENSION = """
-from jinja2.ext import Extension
-
-class Shout(Extension):
-    def __init__(self, environment):
-        super().__init__(environment)
-        environment.filters["shout"] = lambda text: text.upper() + "!"
-"""
-SHOUTS = Rules(jinja_extensions=("acme_shout.Shout",), skip_if_exists=("*.cfg",))
-
-
-def work(job_folder: Path, template: Template, answers: Answers) -> Tree:
-    """Do what a sandbox does: put the job in a folder, run it, read the folder."""
-    job = render_job(template, answers, secrets={"token": "s3cr3t"}, folder_name="here")
-    for path, entry in job.tree.items():
-        (job_folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (job_folder / path).write_bytes(entry.content)
-        (job_folder / path).chmod(0o755 if entry.mode == "executable" else 0o644)
-    library = job_folder.parent / "library"
-    library.mkdir()
-    (library / "acme_shout.py").write_text(EXTENSION)
-    subprocess.run(job.argv, cwd=job_folder, env={"PYTHONPATH": str(library)}, check=True)
-    return read_tree(job_folder)
-
-
-def test_a_worker_renders_with_the_templates_own_extensions(tmp_path: Path) -> None:
-    files: dict[str, str | Entry] = {
-        "a.py.jinja": "x = '{{ name|shout }}{{ token }}'\n{# slot: s | do #}pass{# endslot #}\n",
-        "b.cfg": "{{ not rendered }}",
-        "run": Entry(content=b"#!/bin/sh\n", mode="executable"),
-    }
-    template = template_of(files, SHOUTS, trusted=True)
-    assert needs_worker(template)
-    folder = tmp_path / "job"
-    folder.mkdir()
-    made = read_rendered(work(folder, template, answers_of(name="hey", token="<token>")))
-    assert made.tree.text("a.py") == "x = 'HEY!s3cr3t'\npass\n"
-    assert made.tree["run"].mode == "executable"
-    assert made.skip_if_exists == ("b.cfg",)
-    assert [(slot.name, slot.default) for slot in made.slots] == [("s", "pass")]
-
-
-@pytest.mark.parametrize(
-    ("text", "rules", "error"),
-    [
-        ("{{ nothing.at.all }}", SHOUTS, TemplateError),
-        ("{{ ''.__class__.__mro__ }}", SHOUTS, UnsafeError),
-        ("x", Rules(jinja_extensions=("acme_shout.Nothing",)), TemplateError),
-    ],
-)
-def test_a_worker_reports_what_went_wrong(
-    text: str, rules: Rules, error: type[CultivarError], tmp_path: Path
-) -> None:
-    folder = tmp_path / "job"
-    folder.mkdir()
-    left = work(folder, template_of({"a.jinja": text}, rules, trusted=True), ())
-    with pytest.raises(error):
-        read_rendered(left)
-
-
-def test_a_worker_gets_no_job_of_a_template_that_nobody_trusts() -> None:
-    with pytest.raises(UntrustedError):
-        render_job(template_of({"a": "x"}, SHOUTS), ())
-
-
-FORGED = [
-    "",
-    "[]",
-    "{}",
-    '{"slots": 5, "skip_if_exists": [], "message": ""}',
-    json.dumps(
-        {
-            "slots": [
-                {"path": "a", "name": "s", "instruction": "", "default": "other", "start": 0}
-            ],
-            "skip_if_exists": [],
-            "message": "",
-        }
-    ),
-]
-
-
-@pytest.mark.parametrize("said", FORGED)
-def test_a_result_that_is_none_is_refused(said: str) -> None:
-    left = Tree({"result.json": text_entry(said), "rendered/a": text_entry("x")})
-    with pytest.raises(UnsafeError):
-        read_rendered(left)
-
-
-def test_a_missing_result_is_refused() -> None:
-    with pytest.raises(UnsafeError):
-        read_rendered(Tree({"rendered/a": text_entry("x")}))

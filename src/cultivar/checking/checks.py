@@ -12,18 +12,19 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import regex
 
-from cultivar.checking.environments import Environment, Environments
 from cultivar.checking.output import readable
 from cultivar.errors import EnvironmentUnavailableError
 from cultivar.ledger.base import VerdictCache
 from cultivar.model import Check, CheckResult, EndedBy, Proof
 from cultivar.sandbox.base import Command, Completed, Limits, Sandbox
-from cultivar.sandbox.choose import may_run
 from cultivar.tree import Tree
+
+if TYPE_CHECKING:
+    from cultivar.checking.environments import Environment, Environments
 
 _VERDICT_FORMAT: Final = 2
 _NOT_FOUND: Final = 127
@@ -108,7 +109,7 @@ class CheckRunner:
             UnsafeError: `requires` asks for what only a trusted template may.
             SandboxUnavailableError: The sandbox is down.
         """
-        may_run(self.sandbox, untrusted=untrusted, unconfined=self.unconfined)
+        self._refuse_unconfined(untrusted=untrusted)
         try:
             needed = self.environments.get(requires, language=language, trusted=not untrusted)
         except EnvironmentUnavailableError as error:
@@ -135,7 +136,7 @@ class CheckRunner:
             EnvironmentUnavailableError: What the command needs is not to be had.
             SandboxUnavailableError: The sandbox is down.
         """
-        may_run(self.sandbox, untrusted=untrusted, unconfined=self.unconfined)
+        self._refuse_unconfined(untrusted=untrusted)
         needed = self.environments.get(requires, language=language, trusted=not untrusted)
         done = self.sandbox.run(_command(command, needed, collect=True), tree, self.limits)
         return Ran(
@@ -143,6 +144,11 @@ class CheckRunner:
             output=_said(done, self.limits),
             tree=tree if done.tree is None else done.tree,
         )
+
+    def _refuse_unconfined(self, *, untrusted: bool) -> None:
+        from cultivar.sandbox.choose import may_run
+
+        may_run(self.sandbox, untrusted=untrusted, unconfined=self.unconfined)
 
     def _verdicts(
         self, tree: Tree, checks: Sequence[Check], needed: Environment

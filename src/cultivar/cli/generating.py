@@ -2,73 +2,38 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cultivar.cli.changes import show_upgraded
 from cultivar.cli.options import command
 from cultivar.cli.output import (
     answers_table,
-    checks_table,
     console,
     escape,
     plain,
     print_json,
-    printable,
+    proof_table,
     summary,
     verdict_line,
 )
-from cultivar.errors import DestinationError, UsageError
+from cultivar.cli.running import RunOptions, opened, progress, said_answers
+from cultivar.errors import DestinationError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from cultivar.application import Ask, Cultivar, Generated, GenerateOptions
-    from cultivar.machine import Event
-    from cultivar.model import Delivery, Generation, Json, OpenQuestion
-
-STEPS = {
-    "choose": "choosing the template",
-    "infer": "inferring the answers",
-    "ask": "asking",
-    "recall": "recalling failures",
-    "draft": "drafting",
-    "prove": "proving it in the sandbox",
-    "learn": "learning",
-    "deliver": "writing",
-    "record": "recording",
-}
+    from cultivar.application.cultivar import Cultivar
+    from cultivar.application.generating import Generated, GenerateOptions
+    from cultivar.application.upgrading import Upgraded
+    from cultivar.model import Delivery, Generation
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Model:
-    """Options of every command that may call a model."""
-
-    model: Annotated[
-        str, typer.Option(metavar="NAME", help="The model, as litellm names it; `builtin` is none.")
-    ] = ""
-    budget: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="KIND=N", help="What the run may use: money (USD), tokens, calls, seconds."
-        ),
-    ] = None
-    interactive: Annotated[
-        bool, typer.Option("--interactive", "-i", help="Ask what is unsure.")
-    ] = False
-    answer: Annotated[
-        list[str] | None, typer.Option("--answer", "-a", metavar="K=V", help="Your own answer.")
-    ] = None
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class GenerateCommand(_Model):
+class GenerateCommand(RunOptions):
     """What a user may say to `cultivar generate`."""
 
     task: Annotated[str, typer.Argument(metavar="TASK", help="What you want, in words.")]
@@ -98,7 +63,7 @@ class GenerateCommand(_Model):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ResumeCommand(_Model):
+class ResumeCommand(RunOptions):
     """What a user may say to `cultivar resume`."""
 
     run: Annotated[str, typer.Argument(metavar="RUN", help="The run's id, or its beginning.")]
@@ -116,9 +81,10 @@ def generate(options: GenerateCommand) -> int:
 
     Example: cultivar generate "An async TTL cache with metrics" --output out/
     """
-    with _opened(options) as (cultivar, ask):
+    with opened(options) as (cultivar, ask):
+        made: Generated | Upgraded
         try:
-            with _progress(cultivar, quiet=options.as_json):
+            with progress(cultivar, quiet=options.as_json):
                 made = cultivar.generate(options.task, ask=ask, **_said(options))
         except DestinationError as error:
             if ask is None or not _may_replace(error):
@@ -135,7 +101,7 @@ def _said(options: GenerateCommand) -> GenerateOptions:
         "template": options.template,
         "ref": options.ref,
         "output": options.output,
-        "answers": {**answers, **_answers(options.answer)},
+        "answers": {**answers, **said_answers(options.answer)},
         "interactive": options.interactive,
         "trust": options.trust,
         "force": options.force,
@@ -160,101 +126,20 @@ def resume(options: ResumeCommand) -> int:
 
     Example: cultivar resume 3f2a
     """
-    with _opened(options) as (cultivar, ask):
-        with _progress(cultivar, quiet=options.as_json):
+    with opened(options) as (cultivar, ask):
+        with progress(cultivar, quiet=options.as_json):
             made = cultivar.resume(
-                options.run, ask=ask, answers=_answers(options.answer), force=options.force
+                options.run, ask=ask, answers=said_answers(options.answer), force=options.force
             )
         return _report(made, cultivar, as_json=options.as_json)
 
 
-@contextmanager
-def _opened(options: _Model) -> Generator[tuple[Cultivar, Ask | None]]:
-    from cultivar.application import Cultivar
-    from cultivar.settings import load_settings
-
-    given: dict[str, Any] = {}
-    if options.model:
-        given["model"] = {"name": options.model}
-    if options.budget:
-        given["budget"] = dict(_limit(each) for each in options.budget)
-    with Cultivar(load_settings(**given)) as cultivar:
-        yield cultivar, _ask if options.interactive and _someone_is_there() else None
-
-
-def _limit(given: str) -> tuple[str, str]:
-    kind, equals, limit = given.partition("=")
-    if not equals:
-        raise UsageError(f"`--budget {given}` names no limit.", "Write it like `--budget calls=5`.")
-    return kind, limit
-
-
-def _someone_is_there() -> bool:
-    if not sys.stdin.isatty():
-        raise UsageError(
-            "`--interactive` needs a terminal, and standard input is none.",
-            "Give what is unsure by `--answer NAME=VALUE`.",
-        )
-    return True
-
-
-def _answers(given: list[str] | None) -> Mapping[str, object]:
-    from cultivar.templating.reading.casting import parse_answer_text
-
-    return dict(parse_answer_text(each) for each in given or ())
-
-
-@contextmanager
-def _progress(cultivar: Cultivar, *, quiet: bool) -> Generator[None]:
-    """Show the step that a run is at, on a terminal."""
-    if quiet or not sys.stderr.isatty():
-        yield
-        return
-    with console(stderr=True).status("starting") as status:
-
-        def show(event: Event) -> None:
-            status.update(STEPS.get(event.step, event.step))
-            # A prompt and a spinner on one line would overwrite each other.
-            (status.stop if event.step == "ask" else status.start)()
-
-        cultivar.listen(show)
-        yield
-
-
-def _ask(question: OpenQuestion) -> Json:
-    """Put a question to the person at the terminal."""
-    import questionary
-
-    if question.error:
-        console(stderr=True).print(f"[red]{escape(question.error)}[/]")
-    text = printable(f"{question.help or question.name} ({question.name})")
-    reply: Json = _prompt(questionary, text, question).unsafe_ask()
-    return reply
-
-
-def _prompt(questionary: Any, text: str, question: OpenQuestion) -> Any:
-    if question.choices:
-        chosen = question.default if isinstance(question.default, list) else [question.default]
-        choices = [
-            questionary.Choice(
-                printable(label), value, checked=question.multiselect and value in chosen
-            )
-            for label, value in question.choices
-        ]
-        if question.multiselect:
-            return questionary.checkbox(text, choices=choices)
-        first = next((each for each in choices if each.value == question.default), None)
-        return questionary.select(text, choices=choices, default=first)
-    if question.type == "bool":
-        return questionary.confirm(text, default=bool(question.default))
-    if question.secret:
-        return questionary.password(text)
-    default = "" if question.default is None else str(plain(question.default))
-    return questionary.text(text, default=default)
-
-
-def _report(made: Generated, cultivar: Cultivar, *, as_json: bool) -> int:
+def _report(made: Generated | Upgraded, cultivar: Cultivar, *, as_json: bool) -> int:
     """Show what became of a run; returns the exit code."""
+    from cultivar.application.upgrading import Upgraded
+
+    if isinstance(made, Upgraded):
+        return show_upgraded(made, as_json=as_json)
     generation = cultivar.generation(made.generation_id) if made.generation_id else None
     if as_json:
         print_json(_facts(made, generation))
@@ -288,7 +173,7 @@ def _show(made: Generated, generation: Generation | None) -> None:
         to.print(escape(made.diff) or "Nothing would change.")
         return
     if generation.proof.results:
-        to.print(checks_table(generation.attempts[-1]))
+        to.print(proof_table(generation.proof))
     _show_model(generation, to)
     for result in generation.proof.results:
         if result.verdict != "passed":

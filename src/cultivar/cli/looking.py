@@ -14,18 +14,18 @@ from cultivar.cli.output import (
     MARKS,
     NOT_VERIFIED,
     answers_table,
-    checks_table,
     console,
     escape,
     plain,
     print_json,
+    proof_table,
     summary,
     table,
     verdict_line,
 )
 
 if TYPE_CHECKING:
-    from cultivar.application import Cultivar
+    from cultivar.application.cultivar import Cultivar
     from cultivar.ledger.base import VersionStats
     from cultivar.model import FailurePattern, Generation
 
@@ -123,7 +123,7 @@ def show(options: OneCommand) -> None:
     to.print(answers_table(found.answers))
     for attempt in found.attempts:
         to.print(f"Attempt {attempt.number}")
-        to.print(checks_table(attempt))
+        to.print(proof_table(attempt.proof))
     to.print("\n".join(f"  {escape(path)}" for path in files))
     to.print(verdict_line(found))
 
@@ -180,7 +180,7 @@ def export(options: ExportCommand) -> None:
 
 
 def _open() -> Cultivar:
-    from cultivar.application import Cultivar
+    from cultivar.application.cultivar import Cultivar
 
     return Cultivar()
 

@@ -6,11 +6,12 @@ import json
 import os
 import signal
 import sys
-from typing import Annotated, Any
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import Annotated, Any, Final
 
 import typer
 
-from cultivar.cli import generating, looking, setting_up
 from cultivar.cli.options import Stopped
 from cultivar.cli.output import printable
 from cultivar.errors import BudgetSpentError, CultivarError, DestinationError, UnavailableError
@@ -21,21 +22,35 @@ FAULT = 70
 RESUMABLE = (UnavailableError, BudgetSpentError, DestinationError)
 """After these the same run may well come to a good end."""
 
-app = typer.Typer(
-    name="cultivar",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 done, 1 failed its checks, 2 usage, 4 refused, 5 budget spent, "
-    "6 a service or model is unavailable, 70 a fault of Cultivar's own.",
-)
-for part in (setting_up, generating, looking):
-    part.add_to(app)
+PARTS: Final[Mapping[str, tuple[str, ...]]] = {
+    "setting_up": ("init", "templates", "doctor"),
+    "generating": ("generate", "resume"),
+    "upgrading": ("upgrade",),
+    "upkeep": ("check", "undo", "blame", "adopt"),
+    "looking": ("history", "show", "stats", "why", "export"),
+}
+"""The commands by the module that has them, in the order of the help."""
 
 
-@app.callback(invoke_without_command=True)
+def app_for(given: Sequence[str]) -> typer.Typer:
+    """The commands that `given` may ask for: one module's where it names one, else all."""
+    app = typer.Typer(
+        name="cultivar",
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+        epilog="Exit codes: 0 done, 1 failed its checks, 2 usage, 3 conflicts left, 4 refused, "
+        "5 budget spent, 6 a service or model is unavailable, 70 a fault of Cultivar's own.",
+    )
+    app.callback(invoke_without_command=True)(cultivar)
+    named = [part for part, names in PARTS.items() if given and given[0] in names]
+    for part in named or PARTS:
+        import_module(f"cultivar.cli.{part}").add_to(app)
+    return app
+
+
 def cultivar(
     version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
 ) -> None:
@@ -57,7 +72,8 @@ def main(arguments: list[str] | None = None) -> None:
     for ending in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, _stop)
     try:
-        app([each for each in given if each != "--debug"])
+        words = [each for each in given if each != "--debug"]
+        app_for(words)(words)
     except CultivarError as error:
         if debug:
             raise

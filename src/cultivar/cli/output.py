@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from cultivar.model import Answers, Attempt, Generation
+from cultivar.model import Answers, Generation, Proof
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -86,8 +86,8 @@ def answers_table(answers: Answers) -> Any:
     return table("Answers", ["question", "answer", "from", "sure", "went by"], rows)
 
 
-def checks_table(attempt: Attempt) -> Any:
-    """What each check said of an attempt."""
+def proof_table(proof: Proof) -> Any:
+    """What each check said."""
     rows = [
         [
             escape(result.check),
@@ -95,9 +95,9 @@ def checks_table(attempt: Attempt) -> Any:
             "required" if result.required else f"weight {result.weight:g}",
             "cached" if result.cached else f"{result.wall_seconds:.2f} s",
         ]
-        for result in attempt.proof.results
+        for result in proof.results
     ]
-    where = f" in {attempt.proof.sandbox}" if attempt.proof.sandbox else ""
+    where = f" in {proof.sandbox}" if proof.sandbox else ""
     return table(f"Checks{where}", ["check", "verdict", "counts", "took"], rows)
 
 

@@ -70,7 +70,7 @@ def templates(options: TemplatesCommand) -> None:
 
     Example: cultivar templates quality_template:python-production
     """
-    from cultivar.application import Cultivar
+    from cultivar.application.cultivar import Cultivar
 
     with Cultivar() as cultivar:
         if options.template:
@@ -93,7 +93,7 @@ def doctor(options: DoctorCommand) -> int:
 
     Example: cultivar doctor
     """
-    from cultivar.application import Cultivar
+    from cultivar.application.cultivar import Cultivar
 
     with Cultivar() as cultivar:
         findings = cultivar.doctor()

@@ -9,10 +9,12 @@ from cultivar.agent import Context
 from cultivar.errors import AnswerError
 from cultivar.generation.templates import TemplateStore
 from cultivar.generation.vault import Vault
+from cultivar.generation.workshop import Workshop
 from cultivar.model import Answer, Answers, Json, OpenQuestion, TemplateRef
 from cultivar.settings import Settings
+from cultivar.templating.making.making import Made, Making
 from cultivar.templating.questions.asking import AskedQuestion
-from cultivar.templating.questions.interview import asked_questions, interview, open_question
+from cultivar.templating.questions.interview import open_question
 from cultivar.templating.template import Template
 
 
@@ -27,23 +29,30 @@ class _Known:
     """What the person said, by question."""
     accepted: frozenset[str] = frozenset()
     """The questions whose proposal the person left as it is."""
+    askable: frozenset[str] | None = None
+    """The questions that may be asked; None: all."""
+    workshop: Workshop
 
-    def answers(self, *, complete: bool) -> Answers:
-        """All answers under what is known."""
-        return interview(
-            self.template,
-            self.given,
-            lambda asked: self.inferred.get(asked.name),
+    def made(self, *, complete: bool) -> Made:
+        """All answers under what is known, and the questions under them."""
+        making = Making(
+            template=self.template,
+            given=self.given,
+            proposals=self.inferred,
+            folder_name="",
             complete=complete,
+            files=False,
         )
+        return self.workshop.make([making])[0]
 
     def unsure(self, floor: float) -> tuple[AskedQuestion, Answer | None] | None:
         """The first question that a person should be asked, with the proposal."""
-        answers = self.answers(complete=False)
-        by_name = {answer.name: answer for answer in answers}
-        for asked in asked_questions(self.template, answers):
+        made = self.made(complete=False)
+        by_name = {answer.name: answer for answer in made.answers}
+        for asked in made.asked:
             answer = by_name.get(asked.name)
             settled = asked.name in self.given or asked.name in self.accepted
+            settled = settled or (self.askable is not None and asked.name not in self.askable)
             if not settled and (answer is None or answer.confidence < floor):
                 return asked, answer
         return None
@@ -57,17 +66,31 @@ class _Known:
         if reply is None:
             return replace(self, accepted=self.accepted | {name})
         said = replace(self, given={**self.given, name: reply})
-        said.answers(complete=False)
+        said.made(complete=False)
         return said
 
 
 def ask_unsure(
-    run_id: str, ref: TemplateRef, answers: Answers, context: Context, *, interactive: bool
+    run_id: str,
+    ref: TemplateRef,
+    answers: Answers,
+    context: Context,
+    *,
+    interactive: bool,
+    only: frozenset[str] | None = None,
 ) -> Answers:
     """Interrupt the run for every answer of less confidence than `unsure_below`.
 
     The graph runs this from its start again after each reply, and hands it the replies so far in
     their order; so nothing here may depend on anything else.
+
+    Args:
+        run_id: The run that is interrupted.
+        ref: The template.
+        answers: What is known.
+        context: Where services come from.
+        interactive: Whether a person is there.
+        only: The questions that may be asked; all others stay as they are. None: all may be.
 
     Returns:
         All answers, those of the person with source `user`.
@@ -79,12 +102,18 @@ def ask_unsure(
     secrets = vault.of(run_id)
     known = _Known(
         template=context.get(TemplateStore).load(ref),
-        inferred={answer.name: answer for answer in answers if answer.source != "default"},
+        inferred={a.name: a for a in answers if a.source != "default" or _stays(a, only)},
+        askable=only,
+        workshop=context.get(Workshop),
         given={a.name: secrets.get(a.name, a.value) for a in answers if a.source == "user"},
     )
     while interactive and (unsure := known.unsure(floor)) is not None:
         known = _ask(*unsure, known, vault, run_id)
-    return known.answers(complete=True)
+    return known.made(complete=True).answers
+
+
+def _stays(answer: Answer, only: frozenset[str] | None) -> bool:
+    return only is not None and answer.name not in only and not answer.computed
 
 
 def _ask(

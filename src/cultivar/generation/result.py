@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cultivar.agent import Context
+from cultivar.delivery.journal import Journals
+from cultivar.delivery.trees import Manner, deliver, plan
 from cultivar.errors import CultivarError, UsageError
-from cultivar.generation.delivery import Journals, deliver, plan
 from cultivar.generation.templates import TemplateStore
 from cultivar.generation.vault import Vault
 from cultivar.generation.workshop import Job, Workshop
@@ -30,7 +31,6 @@ from cultivar.model import (
 )
 from cultivar.settings import Settings
 from cultivar.templating.questions.answers_file import answers_file, answers_file_path
-from cultivar.templating.questions.interview import secret_values
 from cultivar.templating.template import Template
 from cultivar.tree import Entry, Tree
 
@@ -72,14 +72,14 @@ def deliver_result(result: Result, context: Context) -> Delivery | None:
     if result.order.dry_run:
         planned = plan(ready.tree, folder, skip_if_exists=ready.skip_if_exists)
     else:
-        planned = deliver(
-            ready.tree,
-            folder,
-            context.get(Journals),
+        manner = Manner(
             force=result.order.force,
             skip_if_exists=ready.skip_if_exists,
             hidden=ready.secret,
+            # What takes to undo it would hold the secrets, which are kept nowhere.
+            run_id="" if ready.secret else result.run_id,
         )
+        planned = deliver(ready.tree, folder, context.get(Journals), manner)
     return replace(planned, answers_file=ready.answers_file, secret=ready.secret)
 
 
@@ -179,7 +179,7 @@ def _reveal(
     if not held:
         return draft
     workshop = context.get(Workshop)
-    secret = replace(job, secrets=secret_values(job.template, held, job.answers))
+    secret = replace(job, secrets=workshop.secret_values(job.template, held, job.answers))
     shown = workshop.finish(rendered, job)
     try:
         real = workshop.finish(workshop.render(secret).tree, secret)

@@ -1,4 +1,4 @@
-"""Render a template where it may be rendered, and run its tasks over the result.
+"""Make trees of templates where that may be done, and run their tasks over the result.
 
 The invariant: code of a template (tasks, extensions) runs only where the template is trusted, and
 then in the sandbox.
@@ -7,30 +7,22 @@ then in the sandbox.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
-from importlib.metadata import version
-from pathlib import Path
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-from cultivar import errors
-from cultivar.checking.checks import CheckRunner
 from cultivar.errors import TemplateError, UsageError
-from cultivar.model import Answers, Json
-from cultivar.templating.jinja.environment import environment_of, evaluate_bool, render_text
-from cultivar.templating.rendering.render import Rendered, needs_worker, render
-from cultivar.templating.rendering.worker import read_rendered, render_job
+from cultivar.model import Answer, Answers, Json
+from cultivar.templating.jinja.environment import is_true
+from cultivar.templating.making.making import Made, Making, make
+from cultivar.templating.questions.interview import Interview, Propose
+from cultivar.templating.rendering.render import Rendered, needs_worker
 from cultivar.templating.template import Task, Template
-from cultivar.tree import Entry, Tree, read_entry
+from cultivar.tree import Tree
 
-_ENGINE = "engine"
-"""Where our own rendering is in the folder of a job."""
-
-_GROUND = ("agent", "errors", "model", "roles", "tool", "tree")
-"""What it stands on, of our own."""
-
-_USES = ("jinja2", "markupsafe", "pathspec", "pyyaml", "regex", "typing_extensions")
-"""What rendering needs of other packages."""
+if TYPE_CHECKING:
+    from cultivar.checking.checks import CheckRunner
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,21 +40,79 @@ class Job:
     """What is rendered in the placeholders' stead; empty: they are rendered themselves."""
 
     @property
-    def shown(self) -> dict[str, Json]:
-        """The answers by name; of secrets, the placeholders."""
-        return {answer.name: answer.value for answer in self.answers}
-
-    @property
-    def values(self) -> dict[str, Json]:
-        """The answers by name, secrets among them."""
-        return self.shown | dict(self.secrets)
+    def making(self) -> Making:
+        """It, with nothing to be asked."""
+        return Making(
+            template=self.template,
+            answers=self.answers,
+            secrets=self.secrets,
+            folder_name=self.folder_name,
+        )
 
 
 @dataclass(frozen=True)
 class Workshop:
     """Makes trees of templates and answers."""
 
-    runner: CheckRunner
+    open_runner: Callable[[], CheckRunner]
+    """Finds the wall when it is first needed, which most templates never do."""
+
+    @cached_property
+    def runner(self) -> CheckRunner:
+        """What runs behind the wall."""
+        return self.open_runner()
+
+    def make(self, makings: Sequence[Making], *, unconfined: bool = False) -> tuple[Made, ...]:
+        """Ask and render: in this process, or behind the wall where extensions are code.
+
+        All that goes behind the wall goes there together, so that it costs one start.
+
+        Raises:
+            NotKnownError: A name that is given is no question of its template's.
+            AnswerError: A given value is refused, or a question without a default has no answer.
+            TemplateError: A template is broken, or needs packages that it does not name.
+            RefusedError: A template is not trusted, reaches out of its place, or there is no wall.
+        """
+        far = [making for making in makings if needs_worker(making.template)]
+        made = iter(self._make_far(far, unconfined=unconfined) if far else ())
+        return tuple(next(made) if needs_worker(each.template) else make(each) for each in makings)
+
+    def _make_far(self, far: Sequence[Making], *, unconfined: bool) -> tuple[Made, ...]:
+        from cultivar.generation.workers import do_jobs
+
+        return do_jobs(far, replace(self.runner, unconfined=unconfined))
+
+    def answers(self, making: Making, propose: Propose, *, unconfined: bool = False) -> Made:
+        """Ask alone, with `propose` for what is not given; see `make`.
+
+        Behind the wall nothing can be proposed while it is asked. There it is asked until what
+        is proposed for the questions, as they come to be asked, has been taken into account.
+        """
+        about = replace(making, files=False)
+        if not needs_worker(making.template):
+            return _asked_here(about, propose)
+        made = self.make([about], unconfined=unconfined)[0]
+        for _ in making.template.questions:
+            proposals = _proposals(made, making, propose)
+            if proposals == about.proposals:
+                break
+            about = replace(about, proposals=proposals)
+            made = self.make([about], unconfined=unconfined)[0]
+        return made
+
+    def secret_values(
+        self, template: Template, held: Mapping[str, Json], answers: Answers
+    ) -> Mapping[str, Json]:
+        """The real values of the secrets that are `held`, and of all that is computed from them.
+
+        They are what rendering needs in place of the placeholders in `answers`; they must not be
+        kept.
+
+        Raises:
+            AnswerError: A value is refused; the error does not show it.
+        """
+        making = Making(template=template, answers=answers, folder_name="", files=False, held=held)
+        return self.make([making])[0].secrets
 
     def render(self, job: Job) -> Rendered:
         """Render the template of `job`; its tasks have not run then.
@@ -71,9 +121,7 @@ class Workshop:
             TemplateError: It does not render.
             RefusedError: It is not trusted, or there is no wall.
         """
-        if needs_worker(job.template):
-            return self._render_behind_the_wall(job)
-        return render(job.template, job.answers, secrets=job.secrets, folder_name=job.folder_name)
+        return self.make([job.making], unconfined=job.unconfined)[0].rendered
 
     def finish(self, tree: Tree, job: Job) -> Tree:
         """Run the template's tasks over a rendered tree.
@@ -81,52 +129,30 @@ class Workshop:
         Raises:
             TemplateError: A task failed.
         """
-        rules = job.template.rules
-        if not rules.tasks:
-            return tree
-        environment = environment_of(rules, job.template.tree, trusted=job.template.ref.trusted)
-        for task in rules.tasks:
-            if evaluate_bool(environment, task.when, job.values):
-                tree = self._run(task, tree, job)
+        for command in self._commands(job):
+            tree = self._run(command, tree, job)
         return tree
 
-    def _render_behind_the_wall(self, job: Job) -> Rendered:
-        """Render a template whose extensions are its author's code."""
-        template = job.template
-        asked = render_job(template, job.answers, secrets=job.secrets, folder_name=job.folder_name)
-        files = {f"{_ENGINE}/{path}": entry for path, entry in _engine().items()}
-        command = f"PYTHONPATH={_ENGINE} python {shlex.join(asked.argv[1:])}"
-        runner = replace(self.runner, unconfined=job.unconfined)
-        ran = runner.run(
-            asked.tree.replace(files),
-            command,
-            (*_engine_requires(), *template.requires),
-            language="python",
-            untrusted=not template.ref.trusted,
-        )
-        if not ran.succeeded:
-            raise TemplateError(
-                f"The extensions of {template.ref.id!r} failed: {ran.output}",
-                remedy="Name the packages that bring them in `_cultivar.requires`.",
-            )
-        return read_rendered(ran.tree)
+    def _commands(self, job: Job) -> list[str]:
+        """The commands of the tasks that are to run.
 
-    def _run(self, task: Task, tree: Tree, job: Job) -> Tree:
+        Raises:
+            UsageError: One has a secret in it.
+        """
+        tasks = job.template.rules.tasks
+        makings = [replace(job.making, files=False, texts=_texts(task)) for task in tasks]
+        made = self.make(makings, unconfined=job.unconfined)
+        if job.secrets:
+            bare = [replace(making, secrets={}) for making in makings]
+            _refuse_secrets(made, self.make(bare, unconfined=job.unconfined))
+        found = (_command(task, each.texts) for task, each in zip(tasks, made, strict=True))
+        return [command for command in found if command]
+
+    def _run(self, command: str, tree: Tree, job: Job) -> Tree:
         template = job.template
-        environment = environment_of(template.rules, template.tree, trusted=template.ref.trusted)
-        words = (task.command,) if isinstance(task.command, str) else task.command
-        rendered = [render_text(environment, word, job.values) for word in words]
-        if rendered != [render_text(environment, word, job.shown) for word in words]:
-            raise UsageError(
-                "A task of the template uses a secret.",
-                "Its command would be seen by others. Keep secrets in the contents of files.",
-            )
-        command = rendered[0] if isinstance(task.command, str) else shlex.join(rendered)
-        folder = render_text(environment, task.working_directory, job.values)
-        runner = replace(self.runner, unconfined=job.unconfined)
-        done = runner.run(
+        done = replace(self.runner, unconfined=job.unconfined).run(
             tree,
-            f"cd {shlex.quote(folder)} && {command}",
+            command,
             template.requires,
             language=template.language,
             untrusted=not template.ref.trusted,
@@ -136,18 +162,39 @@ class Workshop:
         return done.tree
 
 
-@cache
-def _engine() -> Mapping[str, Entry]:
-    """Our own files that render, so that the sandbox needs nothing of this installation."""
-    root = Path(errors.__file__).parent
-    sources = [
-        *(root / f"{name}.py" for name in ("__init__", *_GROUND)),
-        *sorted((root / "templating").rglob("*.py")),
-    ]
-    return {
-        f"cultivar/{source.relative_to(root).as_posix()}": read_entry(source) for source in sources
-    }
+def _proposals(made: Made, making: Making, propose: Propose) -> dict[str, Answer]:
+    """What is proposed for the questions as they were asked."""
+    asked = (each for each in made.asked if each.name not in making.given and not each.secret)
+    found = {each.name: propose(each) for each in asked}
+    return {name: answer for name, answer in found.items() if answer is not None}
 
 
-def _engine_requires() -> tuple[str, ...]:
-    return tuple(f"{name}=={version(name)}" for name in _USES)
+def _asked_here(making: Making, propose: Propose) -> Made:
+    about = Interview(
+        template=making.template, folder_name=making.folder_name, existing=making.existing
+    )
+    answers = about.answers(making.given, propose, complete=making.complete)
+    return Made(answers=answers, asked=about.asked(answers))
+
+
+def _texts(task: Task) -> tuple[str, ...]:
+    """All of a task that is to be rendered."""
+    words = (task.command,) if isinstance(task.command, str) else task.command
+    return (str(task.when), task.working_directory, *words)
+
+
+def _command(task: Task, texts: tuple[str, ...]) -> str:
+    """The command of a task whose texts have been rendered; empty: it is not to run."""
+    when, folder, *words = texts
+    if not is_true(when):
+        return ""
+    command = words[0] if isinstance(task.command, str) else shlex.join(words)
+    return command if folder == "." else f"cd {shlex.quote(folder)} && {command}"
+
+
+def _refuse_secrets(real: Sequence[Made], shown: Sequence[Made]) -> None:
+    if any(one.texts[2:] != other.texts[2:] for one, other in zip(real, shown, strict=True)):
+        raise UsageError(
+            "A task of the template uses a secret.",
+            "Its command would be seen by others. Keep secrets in the contents of files.",
+        )

@@ -31,7 +31,7 @@ from cultivar.inference.reading import Reading, read
 from cultivar.inference.scene import Scene
 from cultivar.model import Answer, Answers, Json
 from cultivar.templating.questions.asking import AskedQuestion, OfferedChoice
-from cultivar.templating.questions.interview import interview
+from cultivar.templating.questions.interview import Propose, interview
 from cultivar.templating.template import Template
 
 _NO_ANSWERS: Mapping[str, Answer] = {}
@@ -61,12 +61,17 @@ def infer(
         NotKnownError: A name in `given` is no question of the template's.
         TemplateError: A text of the template's cannot be rendered.
     """
+    return interview(template, given, proposer(task, template, learned), complete=False)
+
+
+def proposer(task: str, template: Template, learned: Mapping[str, Answer] = _NO_ANSWERS) -> Propose:
+    """What `infer` proposes for each question, as it is asked."""
     insight = Insight(task=task, template=template)
 
     def propose(asked: AskedQuestion) -> Answer | None:
         return insight.answer(asked) or learned.get(asked.name)
 
-    return interview(template, given, propose, complete=False)
+    return propose
 
 
 @dataclass(frozen=True, kw_only=True)

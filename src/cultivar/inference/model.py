@@ -21,8 +21,9 @@ from cultivar.llm.base import Message
 from cultivar.model import Answer, Answers, Json
 from cultivar.templating.jinja.environment import environment_of, render_text
 from cultivar.templating.questions.asking import AskedQuestion
-from cultivar.templating.questions.interview import interview
+from cultivar.templating.questions.interview import Propose, interview
 from cultivar.templating.reading.casting import cast_answer
+from cultivar.templating.rendering.render import needs_worker
 from cultivar.templating.template import Question, Rules, Template
 from cultivar.tree import Tree
 
@@ -116,13 +117,25 @@ def combine(
         NotKnownError: A name in `given` is no question of the template's.
         TemplateError: A text of the template's cannot be rendered.
     """
+    propose = combiner(task, template, model=model, learned=learned)
+    return interview(template, given, propose, complete=False)
+
+
+def combiner(
+    task: str,
+    template: Template,
+    *,
+    model: Mapping[str, Answer] = _NO_ANSWERS,
+    learned: Mapping[str, Answer] = _NO_ANSWERS,
+) -> Propose:
+    """What `combine` proposes for each question, as it is asked."""
     insight = Insight(task=task, template=template)
 
     def propose(asked: AskedQuestion) -> Answer | None:
         read = _stronger(insight.answer(asked), model.get(asked.name))
         return read or learned.get(asked.name)
 
-    return interview(template, given, propose, complete=False)
+    return propose
 
 
 def _stronger(built_in: Answer | None, model: Answer | None) -> Answer | None:
@@ -200,7 +213,12 @@ def _implied(template: Template, found: Mapping[str, Answer]) -> Iterator[tuple[
 
 
 def _valid(template: Template, found: Mapping[str, Answer]) -> Mapping[str, Answer]:
-    """`found` without what a question's validator refuses."""
+    """`found` without what a question's validator refuses.
+
+    A template whose extensions are not run here says so itself, when the answers are proposed.
+    """
+    if needs_worker(template):
+        return found
     tried: set[str] = set()
 
     def propose(asked: AskedQuestion) -> Answer | None:

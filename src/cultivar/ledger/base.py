@@ -13,8 +13,10 @@ from cultivar.model import (
     Fix,
     Generation,
     Json,
+    Migration,
     Order,
     RunStatus,
+    UpgradeOrder,
     Usage,
 )
 from cultivar.tree import Tree
@@ -38,7 +40,8 @@ class Run:
 
     id: str
     graph: str
-    order: Order
+    order: Order | UpgradeOrder
+    """An `UpgradeOrder` where the graph is `upgrade`."""
     status: RunStatus
     started_at: datetime
     generation_id: str = ""
@@ -217,9 +220,60 @@ class Ledger(Protocol):
         ...
 
     def maker_of(self, path: str) -> Generation | None:
-        """The latest generation that wrote the file (or folder) at the absolute `path`."""
+        """The latest generation that wrote the file (or folder) at the absolute `path`.
+
+        One whose upgrade was taken back does not count.
+        """
+        ...
+
+    def latest_at(
+        self, output: str, template_id: str = "", file_path: str = ""
+    ) -> Generation | None:
+        """The latest generation that was written to the absolute folder `output`, and still stands.
+
+        One whose upgrade was taken back, or failed, does not stand: the one before it does.
+
+        Args:
+            output: The folder.
+            template_id: Of which template; empty: of any.
+            file_path: Of which single file; empty: of any, or of the whole folder.
+        """
         ...
 
     def stats(self, template_id: str = "") -> tuple[VersionStats, ...]:
         """How each version of each template has done, by name and version."""
+        ...
+
+    def record_migration(self, migration: Migration) -> None:
+        """Record an upgrade with its scripts in one transaction; a known id stays as it is.
+
+        One that failed gives way, since its run may be taken up again.
+        """
+        ...
+
+    def mark_undone(self, run_id: str) -> None:
+        """Record that the upgrade of that run was taken back.
+
+        Raises:
+            NotKnownError: There is no such upgrade.
+        """
+        ...
+
+    def migration(self, run_id: str) -> Migration:
+        """The upgrade of that run, or of which it is the only prefix.
+
+        Raises:
+            NotKnownError: There is none, or more than one.
+        """
+        ...
+
+    def migrations(self, output: str = "", limit: int = 50) -> tuple[Migration, ...]:
+        """The latest upgrades, of the folder `output` if it is given, the newest first."""
+        ...
+
+    def scripts_done(self, output: str, template_id: str) -> frozenset[str]:
+        """The migration scripts of a template whose work stands in the folder `output`.
+
+        A script of an upgrade that failed or was taken back left nothing there.
+        """
         ...

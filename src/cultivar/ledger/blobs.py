@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import Connection, select
 
 from cultivar.errors import NotKnownError, StoreUnavailableError
 from cultivar.ledger.database import Database
+from cultivar.ledger.finding import in_batches
 from cultivar.ledger.tables import blobs, tree_files, trees
 from cultivar.tree import Entry, Tree
 
-T = TypeVar("T")
-
 _LEVEL = 6
-_MANY = 500
-"""How many keys one statement asks for; every database takes as many."""
 
 
 class SqlContentStore:
@@ -119,10 +116,3 @@ def _packed(key: str, content: bytes) -> dict[str, object]:
         "size": len(content),
         "content": packed if smaller else content,
     }
-
-
-def in_batches(keys: Iterable[T]) -> Iterator[Sequence[T]]:
-    """The keys in lists that are short enough for one statement."""
-    listed = list(keys)
-    for start in range(0, len(listed), _MANY):
-        yield listed[start : start + _MANY]

@@ -23,9 +23,12 @@ from cultivar.model import (
     Fix,
     Generation,
     Json,
+    Migration,
     Order,
     Proof,
+    ScriptRun,
     TemplateRef,
+    UpgradeOrder,
     Usage,
 )
 
@@ -43,7 +46,7 @@ def kept_answers(answers: Answers) -> Answers:
     return tuple(replace(a, value=SECRET, evidence="") if a.secret else a for a in answers)
 
 
-def kept_order(order: Order) -> Order:
+def kept_order(order: Order | UpgradeOrder) -> Order | UpgradeOrder:
     """The order as the ledger may hold it."""
     return replace(order, answers=kept_answers(order.answers))
 
@@ -158,6 +161,31 @@ def check_result_of(row: Row) -> CheckResult:
     return CheckResult(
         check=row["check_name"], **{name: row[name] for name in row if name not in keys}
     )
+
+
+def migration_row(migration: Migration) -> dict[str, Any]:
+    """The row in `template_migrations`."""
+    now = datetime.now(UTC)
+    row = {name: value for name, value in vars(migration).items() if name != "scripts"}
+    return row | {"inserted_at": now, "updated_at": now}
+
+
+def script_rows(migration: Migration) -> list[dict[str, Any]]:
+    """The rows in `migration_scripts`."""
+    return [
+        {"migration_id": migration.id, "position": position, **vars(script)}
+        for position, script in enumerate(migration.scripts)
+    ]
+
+
+def migration_of(row: Row, scripts: Iterable[ScriptRun]) -> Migration:
+    """The migration of a row, with its scripts."""
+    return replace(revived(Migration, row), scripts=tuple(scripts))
+
+
+def script_of(row: Row) -> ScriptRun:
+    """The script's run of a row in `migration_scripts`."""
+    return revived(ScriptRun, row)
 
 
 def fix_of(row: Row) -> Fix:

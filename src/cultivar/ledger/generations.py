@@ -8,7 +8,7 @@ from __future__ import annotations
 import posixpath
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 from packaging.version import InvalidVersion, Version
 from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, or_, select
@@ -16,10 +16,8 @@ from sqlalchemy.exc import IntegrityError
 
 from cultivar.errors import NotKnownError
 from cultivar.ledger.base import Query, VersionStats
-from cultivar.ledger.blobs import in_batches
 from cultivar.ledger.database import Database
 from cultivar.ledger.encoding import (
-    Row,
     attempt_of,
     attempt_rows,
     check_result_of,
@@ -27,14 +25,14 @@ from cultivar.ledger.encoding import (
     generation_of,
     generation_row,
 )
+from cultivar.ledger.finding import only, rows_of
 from cultivar.ledger.patterns import count
 from cultivar.ledger.tables import attempts, check_results, template_generations, tree_files
+from cultivar.ledger.upgrades import standing
 from cultivar.model import Attempt, CheckResult, Generation
 
 _table = template_generations.c
 _NEAREST = 3
-
-T = TypeVar("T")
 
 
 class SqlGenerations:
@@ -82,13 +80,31 @@ class SqlGenerations:
             return _load(connection, _newest(wanted).limit(query.limit))
 
     def maker_of(self, path: str) -> Generation | None:
-        """The latest generation that wrote the file (or folder) at the absolute `path`."""
+        """The latest generation that wrote the file (or folder) at the absolute `path`.
+
+        One whose upgrade was taken back does not count.
+        """
         path = posixpath.normpath(path)
-        wrote = or_(_table.file_path == path, _table.output == path, *_inside(path))
-        wanted = _newest(select(template_generations).where(wrote)).limit(1)
-        with self._database.read() as connection:
-            found = _load(connection, wanted)
-        return found[0] if found else None
+        return self._latest(or_(_table.file_path == path, _table.output == path, *_inside(path)))
+
+    def latest_at(
+        self, output: str, template_id: str = "", file_path: str = ""
+    ) -> Generation | None:
+        """The latest generation that was written to the absolute folder `output`, and still stands.
+
+        One whose upgrade was taken back, or failed, does not stand: the one before it does.
+
+        Args:
+            output: The folder.
+            template_id: Of which template; empty: of any.
+            file_path: Of which single file; empty: of any, or of the whole folder.
+        """
+        conditions = [_table.output == posixpath.normpath(output)]
+        if template_id:
+            conditions.append(_table.template_id == template_id)
+        if file_path:
+            conditions.append(_table.file_path == posixpath.normpath(file_path))
+        return self._latest(*conditions)
 
     def stats(self, template_id: str = "") -> tuple[VersionStats, ...]:
         """How each version of each template has done, by name and version."""
@@ -107,6 +123,12 @@ class SqlGenerations:
             rows = connection.execute(wanted).mappings().all()
         return tuple(sorted((VersionStats(**row) for row in rows), key=_by_version))
 
+    def _latest(self, *conditions: ColumnElement[bool]) -> Generation | None:
+        wanted = select(template_generations).where(*conditions, standing(_table.run_id))
+        with self._database.read() as connection:
+            found = _load(connection, _newest(wanted).limit(1))
+        return found[0] if found else None
+
     def _insert(self, connection: Connection, generation: Generation) -> None:
         new = self._database.insert_new(template_generations)
         if connection.execute(new.returning(_table.id), generation_row(generation)).first() is None:
@@ -116,20 +138,6 @@ class SqlGenerations:
         if results:
             connection.execute(self._database.insert(check_results), results)
         count(connection, generation)
-
-
-def only(kind: str, name: str, found: Mapping[str, T]) -> T:
-    """The one that goes by `name`, of those whose ids begin with it.
-
-    Raises:
-        NotKnownError: There is none, or more than one and none that has it as its whole id.
-    """
-    if name in found:
-        return found[name]
-    if len(found) == 1:
-        return next(iter(found.values()))
-    remedy = "Give more of the id." if found else ""
-    raise NotKnownError(kind, name, tuple(found), remedy)
 
 
 def _bounds(prefix: str) -> tuple[str, str] | None:
@@ -180,10 +188,10 @@ def _load(connection: Connection, wanted: Select[Any]) -> tuple[Generation, ...]
 
 def _attempts(connection: Connection, ids: Sequence[str]) -> Mapping[str, list[Attempt]]:
     results: dict[tuple[str, int], list[CheckResult]] = defaultdict(list)
-    for row in _rows_of(connection, _RESULTS, check_results.c.generation_id, ids):
+    for row in rows_of(connection, _RESULTS, check_results.c.generation_id, ids):
         results[row["generation_id"], row["attempt"]].append(check_result_of(row))
     found: dict[str, list[Attempt]] = defaultdict(list)
-    for row in _rows_of(connection, _ATTEMPTS, attempts.c.generation_id, ids):
+    for row in rows_of(connection, _ATTEMPTS, attempts.c.generation_id, ids):
         key = row["generation_id"], row["position"]
         found[row["generation_id"]].append(attempt_of(row, results[key]))
     return found
@@ -191,13 +199,6 @@ def _attempts(connection: Connection, ids: Sequence[str]) -> Mapping[str, list[A
 
 _ATTEMPTS = select(attempts).order_by(attempts.c.position)
 _RESULTS = select(check_results).order_by(check_results.c.position)
-
-
-def _rows_of(
-    connection: Connection, wanted: Select[Any], key: ColumnElement[str], ids: Sequence[str]
-) -> Iterator[Row]:
-    for batch in in_batches(ids):
-        yield from connection.execute(wanted.where(key.in_(batch))).mappings()
 
 
 def _by_version(stats: VersionStats) -> tuple[str, Version, str]:

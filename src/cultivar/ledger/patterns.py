@@ -13,15 +13,18 @@ from datetime import UTC, datetime
 from sqlalchemy import ColumnElement, Connection, and_, select, true, update
 
 from cultivar.errors import NotKnownError
-from cultivar.ledger.blobs import in_batches
 from cultivar.ledger.database import Database
 from cultivar.ledger.encoding import Row, fix_of
+from cultivar.ledger.finding import in_batches
 from cultivar.ledger.tables import failure_fixes, failure_patterns, revisions
 from cultivar.model import FailurePattern, Fix, Generation, Trial
 
 _patterns = failure_patterns.c
 _fixes = failure_fixes.c
-_REVISION = "patterns"
+
+REVISION = "patterns"
+"""The counter that grows with every change."""
+
 _COLUMNS = (
     *(_patterns.id, _patterns.signature, _patterns.check_name, _patterns.language),
     *(_patterns.kind, _patterns.example, _patterns.seen),
@@ -39,7 +42,7 @@ class SqlPatternStore:
         """Grows with every change; 0 while there is no pattern."""
         with self._database.read() as connection:
             return connection.execute(
-                select(revisions.c.number).where(revisions.c.name == _REVISION)
+                select(revisions.c.number).where(revisions.c.name == REVISION)
             ).scalar_one()
 
     def add_pattern(self, pattern: FailurePattern, vector: bytes, embedder: str) -> None:
@@ -113,7 +116,7 @@ def _next_revision(connection: Connection) -> int:
     """Take the next revision; other writers wait until this transaction ends."""
     return connection.execute(
         update(revisions)
-        .where(revisions.c.name == _REVISION)
+        .where(revisions.c.name == REVISION)
         .values(number=revisions.c.number + 1)
         .returning(revisions.c.number)
     ).scalar_one()

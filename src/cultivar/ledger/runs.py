@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import select, update
 
 from cultivar.errors import NotKnownError
 from cultivar.ledger.base import Run
 from cultivar.ledger.database import Database
 from cultivar.ledger.encoding import Row, kept_order, revived
-from cultivar.ledger.generations import only
+from cultivar.ledger.finding import begins_with, only
 from cultivar.ledger.tables import runs
-from cultivar.model import Order, RunStatus
+from cultivar.model import Order, RunStatus, UpgradeOrder
 
-_LAST = "\U0010ffff"
-"""Sorts after every other character."""
+_ORDERS: Mapping[str, Callable[..., Order | UpgradeOrder]] = {"upgrade": UpgradeOrder}
+"""What each graph is asked, where it is not an `Order`."""
 
 
 class SqlRuns:
@@ -51,7 +52,7 @@ class SqlRuns:
         Raises:
             NotKnownError: There is none, or more than one.
         """
-        wanted = select(runs).where(*_begins_with(run_id)).order_by(runs.c.id).limit(3)
+        wanted = select(runs).where(*begins_with(runs.c.id, run_id)).order_by(runs.c.id).limit(3)
         with self._database.read() as connection:
             found = connection.execute(wanted).mappings().all()
         return _run_of(only("run", run_id, {row["id"]: row for row in found if run_id}))
@@ -63,16 +64,11 @@ class SqlRuns:
             return tuple(_run_of(row) for row in connection.execute(wanted).mappings())
 
 
-def _begins_with(prefix: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    """A range uses the index on every database, and minds case on every one."""
-    return runs.c.id >= prefix, runs.c.id <= prefix + _LAST
-
-
 def _run_of(row: Row) -> Run:
     return Run(
         id=row["id"],
         graph=row["graph"],
-        order=revived(Order, row["order_placed"]),
+        order=revived(_ORDERS.get(row["graph"], Order), row["order_placed"]),
         status=row["status"],
         started_at=row["started_at"],
         generation_id=row["generation_id"],

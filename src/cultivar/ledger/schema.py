@@ -10,13 +10,14 @@ from collections.abc import Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, insert, inspect, text
 
 from cultivar.errors import StoreUnavailableError
 from cultivar.ledger.database import BUSY_SECONDS, Database
-from cultivar.ledger.tables import metadata
+from cultivar.ledger.patterns import REVISION
+from cultivar.ledger.tables import GENERATION_FILES, metadata, revisions
 
-SCHEMA = 1
+SCHEMA = 2
 """The newest schema; a test holds it to the last file of `migrations/versions`."""
 
 VERSION_TABLE = "ledger_version"
@@ -42,7 +43,10 @@ def prepare(database: Database) -> None:
     with _alone(database), database.write() as connection:
         if not database.is_sqlite:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
-        if _checked(database, connection) < SCHEMA:
+        found = _checked(database, connection)
+        if not found:
+            create(connection)
+        elif found < SCHEMA:
             migrate(connection)
 
 
@@ -52,6 +56,21 @@ def schema_of(connection: Connection) -> int | None:
         return None
     row = connection.exec_driver_sql(f"SELECT version_num FROM {VERSION_TABLE}").first()
     return int(row[0]) if row else None
+
+
+def create(connection: Connection) -> None:
+    """Make the newest schema at once in an empty database, as all migrations together would.
+
+    It spares most users from ever importing Alembic; a test holds the two together.
+    """
+    metadata.create_all(connection)
+    connection.exec_driver_sql(GENERATION_FILES)
+    connection.execute(insert(revisions).values(name=REVISION, number=0))
+    connection.exec_driver_sql(
+        f"CREATE TABLE {VERSION_TABLE} (version_num VARCHAR(32) NOT NULL, "
+        f"CONSTRAINT {VERSION_TABLE}_pkc PRIMARY KEY (version_num))"
+    )
+    connection.exec_driver_sql(f"INSERT INTO {VERSION_TABLE} VALUES ('{SCHEMA:04}')")
 
 
 def migrate(connection: Connection, target: str = "head") -> None:

@@ -24,8 +24,9 @@ from cultivar.ledger.generations import SqlGenerations
 from cultivar.ledger.patterns import SqlPatternStore
 from cultivar.ledger.runs import SqlRuns
 from cultivar.ledger.schema import prepare
+from cultivar.ledger.upgrades import SqlMigrations
 from cultivar.ledger.verdicts import SqlVerdictCache
-from cultivar.model import Generation, RunStatus
+from cultivar.model import Generation, Migration, RunStatus
 
 
 class SqlLedger:
@@ -39,6 +40,7 @@ class SqlLedger:
         self._database = database
         self._runs = SqlRuns(database)
         self._generations = SqlGenerations(database)
+        self._migrations = SqlMigrations(database)
         self.content: ContentStore = SqlContentStore(database)
         """All trees."""
         self.verdicts: VerdictCache = SqlVerdictCache(database)
@@ -95,12 +97,63 @@ class SqlLedger:
         return self._generations.generations(query)
 
     def maker_of(self, path: str) -> Generation | None:
-        """The latest generation that wrote the file (or folder) at the absolute `path`."""
+        """The latest generation that wrote the file (or folder) at the absolute `path`.
+
+        One whose upgrade was taken back does not count.
+        """
         return self._generations.maker_of(path)
+
+    def latest_at(
+        self, output: str, template_id: str = "", file_path: str = ""
+    ) -> Generation | None:
+        """The latest generation that was written to the absolute folder `output`, and still stands.
+
+        One whose upgrade was taken back, or failed, does not stand: the one before it does.
+
+        Args:
+            output: The folder.
+            template_id: Of which template; empty: of any.
+            file_path: Of which single file; empty: of any, or of the whole folder.
+        """
+        return self._generations.latest_at(output, template_id, file_path)
 
     def stats(self, template_id: str = "") -> tuple[VersionStats, ...]:
         """How each version of each template has done, by name and version."""
         return self._generations.stats(template_id)
+
+    def record_migration(self, migration: Migration) -> None:
+        """Record an upgrade with its scripts in one transaction; a known id stays as it is.
+
+        One that failed gives way, since its run may be taken up again.
+        """
+        self._migrations.record(migration)
+
+    def mark_undone(self, run_id: str) -> None:
+        """Record that the upgrade of that run was taken back.
+
+        Raises:
+            NotKnownError: There is no such upgrade.
+        """
+        self._migrations.mark_undone(run_id)
+
+    def migration(self, run_id: str) -> Migration:
+        """The upgrade of that run, or of which it is the only prefix.
+
+        Raises:
+            NotKnownError: There is none, or more than one.
+        """
+        return self._migrations.migration(run_id)
+
+    def migrations(self, output: str = "", limit: int = 50) -> tuple[Migration, ...]:
+        """The latest upgrades, of the folder `output` if it is given, the newest first."""
+        return self._migrations.migrations(output, limit)
+
+    def scripts_done(self, output: str, template_id: str) -> frozenset[str]:
+        """The migration scripts of a template whose work stands in the folder `output`.
+
+        A script of an upgrade that failed or was taken back left nothing there.
+        """
+        return self._migrations.scripts_done(output, template_id)
 
     def close(self) -> None:
         """Give all connections back; the ledger is not used after it."""

@@ -173,6 +173,42 @@ class _FailureFixes(TypedColumns):
     worked = Column(BigInteger, nullable=False)
 
 
+class _Migrations(TypedColumns):
+    id = Column(ExactText, primary_key=True)
+    template_id = Column(ExactText, nullable=False)
+    from_version = Column(ExactText, nullable=False)
+    to_version = Column(ExactText, nullable=False)
+    output = Column(ExactText, nullable=False)
+    answers_file = Column(ExactText, nullable=False)
+    generation_before = Column(ExactText, nullable=False)
+    generation_after = Column(ExactText, nullable=False)
+    outcome = Column(Text, nullable=False)
+    instance_id = Column(ExactText, nullable=False)
+    migrated_at = Column(UtcTime, nullable=False, index=True)
+    inserted_at = Column(UtcTime, nullable=False)
+    updated_at = Column(UtcTime, nullable=False)
+    changed = Column(Integer, nullable=False)
+    conflicts = Column(ExactJson, nullable=False)
+    rungs = Column(ExactJson, nullable=False)
+    proof = Column(ExactJson, nullable=False)
+    seconds = Column(Double, nullable=False)
+    error = Column(ExactText, nullable=False)
+
+
+class _Scripts(TypedColumns):
+    migration_id = Column(ExactText, ForeignKey("template_migrations.id"), primary_key=True)
+    position = Column(Integer, primary_key=True, autoincrement=False)
+    script = Column(ExactText, nullable=False)
+    version = Column(ExactText, nullable=False)
+    stage = Column(Text, nullable=False)
+    command = Column(ExactText, nullable=False)
+    succeeded = Column(Boolean, nullable=False)
+    idempotent = Column(Boolean, nullable=False)
+    changed = Column(ExactJson, nullable=False)
+    seconds = Column(Double, nullable=False)
+    output = Column(ExactText, nullable=False)
+
+
 class _Revisions(TypedColumns):
     name = Column(Text, primary_key=True)
     number = Column(BigInteger, nullable=False)
@@ -224,5 +260,22 @@ failure_patterns = Table(
 
 failure_fixes = Table("failure_fixes", metadata, _FailureFixes)
 
+template_migrations = Table(
+    "template_migrations",
+    metadata,
+    _Migrations,
+    Index(None, "output", postgresql_using="hash"),
+)
+"""Every upgrade; its id is that of its run."""
+
+migration_scripts = Table("migration_scripts", metadata, _Scripts)
+
 revisions = Table("revisions", metadata, _Revisions)
 """Counters by which others see that something changed."""
+
+GENERATION_FILES = (
+    "CREATE VIEW generation_files AS "
+    "SELECT g.id AS generation_id, f.path, f.mode, f.blob_hash "
+    "FROM template_generations g JOIN tree_files f ON f.tree_hash = g.tree_hash"
+)
+"""What makes the view of the files of each generation."""

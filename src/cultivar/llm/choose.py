@@ -10,9 +10,8 @@ from cultivar.llm.builtin import NoModel
 from cultivar.llm.cassette import CassettePlayer, CassetteRecorder
 from cultivar.llm.litellm import LitellmModel
 from cultivar.llm.redaction import Redactor
-from cultivar.settings import ModelSettings
+from cultivar.settings import NO_MODEL, ModelSettings
 
-_NONE = frozenset({"builtin", "none"})
 _CASSETTE = "cassette:"
 
 
@@ -46,7 +45,7 @@ def warm_up(settings: ModelSettings) -> None:
 
 def _named(settings: ModelSettings) -> Provider:
     name = settings.name.strip()
-    if name in _NONE:
+    if name in NO_MODEL:
         return NoModel()
     if name.startswith(_CASSETTE):
         return CassettePlayer(_file(name.removeprefix(_CASSETTE)))

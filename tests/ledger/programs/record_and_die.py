@@ -1,4 +1,4 @@
-"""Puts a tree and records a generation, and kills itself after a statement in the middle."""
+"""Puts a tree, records a generation and an upgrade; kills itself after a statement in between."""
 
 import os
 import signal
@@ -9,7 +9,9 @@ from sqlalchemy import event
 from cultivar.ledger.blobs import SqlContentStore
 from cultivar.ledger.database import connect
 from cultivar.ledger.generations import SqlGenerations
+from cultivar.ledger.upgrades import SqlMigrations
 from cultivar.testing.generations import TREE, generation_of
+from cultivar.testing.upgrades import migration_of, script_of
 
 _, url, statement, generation_id = sys.argv
 database = connect(url)
@@ -24,3 +26,4 @@ def die(connection: object, cursor: object, executed: str, *rest: object) -> Non
 
 SqlContentStore(database).put(TREE)
 SqlGenerations(database).record(generation_of(TREE.hash, id=generation_id))
+SqlMigrations(database).record(migration_of("b51e", scripts=(script_of("one"),)))

@@ -18,17 +18,16 @@ from typing import Any, Final, Literal, TypeAlias, TypeVar
 import jinja2
 from jinja2 import BaseLoader, TemplateNotFound, TemplateSyntaxError, UndefinedError
 from jinja2.exceptions import SecurityError
+from jinja2.ext import Extension
 from jinja2.sandbox import SandboxedEnvironment
 
 from cultivar.errors import CultivarError, TemplateError, UnsafeError, UntrustedError
+from cultivar.templating.jinja.extensions import extensions_of, is_loading
 from cultivar.templating.jinja.filters import filters_of
 from cultivar.templating.jinja.guards import GuardedEnvironment
 from cultivar.templating.jinja.loops import YieldExtension
 from cultivar.templating.template import Rules
 from cultivar.tree import Tree
-
-STOCK_EXTENSIONS: Final = frozenset({"jinja2.ext.do", "jinja2.ext.loopcontrols"})
-"""Extensions that reach nothing; a trusted template gets them in any process."""
 
 _UNDEFINED: Final[Mapping[str, type[jinja2.Undefined]]] = {
     "jinja2.Undefined": jinja2.Undefined,
@@ -154,7 +153,8 @@ def environment_of(rules: Rules, tree: Tree, *, trusted: bool = False) -> Guarde
 
 def cached_environment(kind: type[E], rules: Rules, tree: Tree, *, trusted: bool) -> E:
     """The environment of that kind, as `environment_of` has it."""
-    said = json.dumps([dict(rules.envops), rules.jinja_extensions], default=str)
+    extensions = [rules.jinja_extensions, is_loading()]
+    said = json.dumps([dict(rules.envops), extensions], default=str)
     key = (tree.hash, said, trusted, kind)
     with _lock:
         found = _cache.get(key)
@@ -168,20 +168,17 @@ def cached_environment(kind: type[E], rules: Rules, tree: Tree, *, trusted: bool
     return found
 
 
-def build_environment(
-    kind: type[E], rules: Rules, tree: Tree, *, trusted: bool, foreign: bool = False
-) -> E:
-    """A new environment; with `foreign`, the template's own extensions are imported into it."""
+def build_environment(kind: type[E], rules: Rules, tree: Tree, *, trusted: bool) -> E:
+    """A new environment, in which a template's extensions have the last word on a filter."""
     if rules.jinja_extensions and not trusted:
         raise UntrustedError(
             f"The template wants the Jinja extensions {', '.join(rules.jinja_extensions)}, "
             "which run code of its author's.",
             "If you trust it, pass `--trust` or name its origin under `trust` in `cultivar.yaml`.",
         )
-    wanted = [name for name in rules.jinja_extensions if foreign or name in STOCK_EXTENSIONS]
     environment = kind(
         loader=TreeLoader(tree),
-        extensions=[YieldExtension, *wanted],
+        extensions=[YieldExtension],
         cache_size=400,
         auto_reload=False,
         **_options(rules.envops),
@@ -189,6 +186,8 @@ def build_environment(
     environment.add_filters(filters_of(trusted=trusted))
     names: dict[str, Any] = environment.globals
     names["pathjoin"] = _pathjoin
+    for extension in extensions_of(rules.jinja_extensions):
+        environment.add_extension(extension)
     return environment
 
 
@@ -231,11 +230,35 @@ def render_text(
         TemplateError: It is no Jinja, or rendering it fails.
         UnsafeError: It reaches for what no template may have.
     """
+    if _is_plain(environment, text):
+        return text
     with failures_in(file):
         if not isinstance(environment, GuardedEnvironment):
             return environment.from_string(text).render(context)
         with environment.meter.running():
             return environment.compiled(text).render(context)
+
+
+def _is_plain(environment: jinja2.Environment, text: str) -> bool:
+    """Whether Jinja would leave `text` as it is; so it is for most texts of most questions."""
+    if environment.line_statement_prefix or environment.line_comment_prefix or "\r" in text:
+        return False
+    if not environment.keep_trailing_newline or environment.newline_sequence != "\n":
+        return "\n" not in text and _has_no_tags(environment, text)
+    return _has_no_tags(environment, text)
+
+
+def _has_no_tags(environment: jinja2.Environment, text: str) -> bool:
+    starts = (
+        environment.block_start_string,
+        environment.variable_start_string,
+        environment.comment_start_string,
+    )
+    return not any(start in text for start in starts) and not any(
+        type(each).preprocess is not Extension.preprocess
+        or type(each).filter_stream is not Extension.filter_stream
+        for each in environment.extensions.values()
+    )
 
 
 @contextmanager

@@ -1,16 +1,18 @@
 """Ansible's filters for regular expressions, each with an end to the time that it may take.
 
 The invariant: no pattern and no text holds the process. Python's own `re` cannot be interrupted,
-so it only judges the pattern; what runs it is `regex`, which looks at the clock.
+so it only judges the pattern; what runs it is `regex`, which looks at the clock. It is imported
+when a template first uses it.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import cache
+from importlib import import_module
 from typing import Any, Final
 
-import regex
 from jinja2 import pass_environment
 from jinja2.exceptions import FilterArgumentError
 
@@ -23,19 +25,28 @@ _TOKEN: Final = re.compile(
     r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\{(?P<times>\d+)(?:,\d*)?\}|.", re.DOTALL
 )
 _VERBOSE: Final = re.compile(r"\(\?[a-zA-Z]*x")
-_FLAGS: Final[Mapping[str, int]] = {"ignorecase": regex.IGNORECASE, "multiline": regex.MULTILINE}
 _BACK = re.compile(r"\\g<(?P<name>\S+)>|\\(?P<number>\d+)")
 
 
-def _compiled(pattern: str, **flags: bool) -> regex.Pattern[str]:
+@cache
+def _engine() -> Any:
+    """`regex`; behind the wall of a worker, whose limits end what takes too long, Python's `re`."""
+    try:
+        return import_module("regex")
+    except ImportError:
+        return import_module("cultivar.templating.jinja.untimed")
+
+
+def _compiled(pattern: str, **flags: bool) -> Any:
     """The pattern, where Python's `re` takes it."""
     if len(pattern) > _LONGEST or _expanded(pattern) > _LARGEST:
         raise UnsafeError(f"The regular expression {pattern[:60]!r} repeats itself too often.")
     re.compile(pattern)
-    chosen = 0
+    engine = _engine()
+    chosen: int = engine.VERSION0
     for name, wanted in flags.items():
-        chosen |= _FLAGS[name] if wanted else 0
-    return regex.compile(pattern, chosen | regex.VERSION0)
+        chosen |= getattr(engine, name.upper()) if wanted else 0
+    return engine.compile(pattern, chosen)
 
 
 def _expanded(pattern: str) -> int:

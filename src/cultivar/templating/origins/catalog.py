@@ -18,9 +18,11 @@ from packaging.version import Version
 from cultivar.errors import CultivarError, NotKnownError, TemplateError, UsageError
 from cultivar.templating.origins.git import (
     Repository,
+    cached,
     git_address,
     local_repository,
     mirror,
+    on_this_machine,
     version_or_none,
     without_credentials,
 )
@@ -113,17 +115,61 @@ class Catalog:
                 f"{(reference if reference.startswith('-') else ref)!r} looks like an option.",
                 "A template and a ref never begin with `-`.",
             )
+        address = git_address(reference)
+        if address is not None:
+            # First, since no id looks like one: what is in the folders need not be read for it.
+            repository = mirror(address, self._cache, ref)
+            return self.read(repository, reference, ref, pre_releases=pre_releases)
         named = [each for each in self.all() if each.ref.id == reference]
         if named:
             return _of_version(named, ref, pre_releases)
         path = Path(reference).expanduser()
         if reference and path.exists():
             return self._at(path, ref, pre_releases)
-        address = git_address(reference)
+        raise self._unknown(reference)
+
+    def repository(self, reference: str, ref: str = "") -> Repository | None:
+        """The repository at `reference`, a folder or a git address, brought up to date once.
+
+        Any number of versions can then be `read` from it.
+
+        Args:
+            reference: Where it is.
+            ref: A tag, branch or commit that it must have; where it has, nothing is fetched.
+
+        Returns:
+            None where `reference` is a template without a repository.
+
+        Raises:
+            UnavailableError: It cannot be reached.
+        """
+        path = Path(reference).expanduser()
+        if reference and path.is_dir():
+            return local_repository(path)
+        address = str(path.resolve()) if path.suffix == ".bundle" else git_address(reference)
         if address is None:
-            raise self._unknown(reference)
-        repository = mirror(address, self._cache, ref)
-        return self._from_git(repository, reference, ref, pre_releases)
+            return None
+        return on_this_machine(address) or mirror(address, self._cache, ref)
+
+    def known_copy(self, reference: str) -> Repository | None:
+        """What there is of the repository at `reference` without a network."""
+        address = git_address(reference)
+        return None if address is None else cached(address, self._cache)
+
+    def read(
+        self, repository: Repository, reference: str, ref: str = "", *, pre_releases: bool = False
+    ) -> Template:
+        """The template in `repository`, which is the one at `reference`; else as `find` does.
+
+        Raises:
+            NotKnownError: There is no such tag, branch or commit.
+        """
+        origin = without_credentials(reference)
+        checkout = repository.checkout(ref, pre_releases=pre_releases)
+        tree = with_submodules(checkout, git_address(reference) or reference, self._cache)
+        return parse_template(
+            tree, origin=origin, ref=checkout.described, trusted=self._trusts(origin)
+        )
 
     def _unknown(self, reference: str) -> CultivarError:
         for place, error in self.broken.items():
@@ -139,23 +185,14 @@ class Catalog:
         path = path.resolve()
         repository = local_repository(path) if path.is_dir() else None
         if repository is not None:
-            return self._from_git(repository, str(path), ref, pre_releases)
+            return self.read(repository, str(path), ref, pre_releases=pre_releases)
         if path.suffix == ".bundle":
-            return self._from_git(mirror(str(path), self._cache, ref), str(path), ref, pre_releases)
+            copy = mirror(str(path), self._cache, ref)
+            return self.read(copy, str(path), ref, pre_releases=pre_releases)
         loaded = self._attempt(_Found(path=path, origin=str(path)))
         if isinstance(loaded, CultivarError):
             raise loaded
         return _of_version([loaded], ref, pre_releases)
-
-    def _from_git(
-        self, repository: Repository, reference: str, ref: str, pre_releases: bool
-    ) -> Template:
-        origin = without_credentials(reference)
-        checkout = repository.checkout(ref, pre_releases=pre_releases)
-        tree = with_submodules(checkout, git_address(reference) or reference, self._cache)
-        return parse_template(
-            tree, origin=origin, ref=checkout.described, trusted=self._trusts(origin)
-        )
 
     def _scan(self) -> Iterator[tuple[_Found, Template | CultivarError]]:
         for folder in self._folders:

@@ -13,7 +13,8 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
@@ -32,6 +33,7 @@ _SCHEMES: Final = ("https://", "http://", "ssh://", "git://", "file://", "git@",
 _MODES: Final[dict[str, Mode]] = {"100644": "file", "100755": "executable", "120000": "link"}
 _KEPT: Final = re.compile(
     r"PATH|HOME|USER|LOGNAME|TMPDIR|XDG_CONFIG_HOME|SSH_AUTH_SOCK|SSL_CERT_\w+|GIT_SSL_CAINFO"
+    r"|GIT_CONFIG_(?:GLOBAL|SYSTEM|NOSYSTEM)"
     r"|(?i:https?_proxy|all_proxy|no_proxy)"
 )
 _CONFIG: Final = {
@@ -62,6 +64,8 @@ class Repository:
 
     folder: Path
     bare: bool
+    _resolved: dict[str, str] = field(default_factory=dict[str, str], compare=False, repr=False)
+    """What names were found to be, so that git is asked once for each."""
 
     def checkout(self, ref: str = "", *, pre_releases: bool = False) -> Checkout:
         """The files at `ref`; without one, at the newest release.
@@ -73,9 +77,8 @@ class Repository:
             NotKnownError: There is no such tag, branch or commit.
             UnavailableError: Git cannot read the repository.
         """
-        head = self.resolve("HEAD")
         if not self.bare and ref in {"", "HEAD"}:
-            here = self.working_tree()
+            head, here = self.resolve("HEAD"), self.working_tree()
             if head is None or here != self.tree(head):
                 return replace(self.at(head), tree=here) if head else Checkout(tree=here)
         wanted = ref or self.newest_tag(pre_releases=pre_releases) or "HEAD"
@@ -87,9 +90,12 @@ class Repository:
 
     def at(self, commit: str) -> Checkout:
         """All there is to know of `commit`."""
-        return Checkout(
-            tree=self.tree(commit), described=self.describe(commit), modules=self._modules(commit)
-        )
+        with ThreadPoolExecutor(max_workers=1) as beside:
+            described = beside.submit(self.describe, commit)
+            entries = list(self._entries(commit))
+            modules = tuple((path, module) for path, mode, module, _ in entries if mode == "160000")
+            tree = self._tree(entries)
+        return Checkout(tree=tree, described=described.result(), modules=modules)
 
     def tags(self) -> list[str]:
         """The names of all tags."""
@@ -106,6 +112,11 @@ class Repository:
         """The commit that `ref` names; None where it names none."""
         if re.search(r"\s", ref):
             return None
+        if ref not in self._resolved and (found := self._look_up(ref)):
+            self._resolved[ref] = found
+        return self._resolved.get(ref)
+
+    def _look_up(self, ref: str) -> str | None:
         # By standard input, so that no name can be taken for an option.
         asked = "".join(f"{prefix}{ref}^{{commit}}\n" for prefix in ("", "refs/remotes/origin/"))
         answers = self._git("cat-file", "--batch-check=%(objectname)", stdin=asked.encode())
@@ -116,9 +127,17 @@ class Repository:
         """The commit by the nearest tag before it."""
         return self._git("describe", "--tags", "--always", commit).decode().strip()
 
+    def is_before(self, earlier: str, later: str) -> bool:
+        """Whether all of the commit `earlier` is in the history of `later`, which has more."""
+        sides = self._git("rev-list", "--left-right", "--count", f"{earlier}...{later}", "--")
+        return sides.split()[0] == b"0" != sides.split()[1]
+
     def tree(self, commit: str) -> Tree:
         """The files of `commit`, with their modes and links."""
-        found = list(self._listed(commit))
+        return self._tree(self._entries(commit))
+
+    def _tree(self, entries: Iterable[tuple[str, str, str, str]]) -> Tree:
+        found = list(self._listed(entries))
         if sum(size for *_, size in found) > _MAX_BYTES:
             raise TemplateError(f"The repository is larger than {_MAX_BYTES >> 20} MiB.")
         contents = self._contents([blob for _, _, blob, _ in found])
@@ -136,8 +155,11 @@ class Repository:
         there = {name: path for name, path in paths.items() if path.is_symlink() or path.is_file()}
         return Tree({name: read_entry(path) for name, path in there.items()})
 
-    def _listed(self, commit: str) -> Iterator[tuple[str, Mode, str, int]]:
-        for path, mode, blob, size in self._entries(commit):
+    @staticmethod
+    def _listed(
+        entries: Iterable[tuple[str, str, str, str]],
+    ) -> Iterator[tuple[str, Mode, str, int]]:
+        for path, mode, blob, size in entries:
             if size == "-":
                 continue
             if not size.isdigit():
@@ -145,10 +167,6 @@ class Repository:
                     f"The repository lacks the content of {path!r}.", "Clone it again, in full."
                 )
             yield path, _MODES.get(mode, "file"), blob, int(size)
-
-    def _modules(self, commit: str) -> tuple[tuple[str, str], ...]:
-        found = self._entries(commit)
-        return tuple((path, module) for path, mode, module, _ in found if mode == "160000")
 
     def _entries(self, commit: str) -> Iterator[tuple[str, str, str, str]]:
         """Path, mode, object and size of all that is in `commit`."""
@@ -212,6 +230,26 @@ def local_repository(folder: Path) -> Repository | None:
     return None
 
 
+def on_this_machine(address: str) -> Repository | None:
+    """The repository at `address` as it stands on this machine, by the user's git settings too.
+
+    None where it is somewhere else.
+    """
+    place = run_git("ls-remote", "--get-url", "--", address).decode(errors="replace").strip()
+    path = unquote(place.removeprefix("file://"))
+    if not path.startswith("/"):
+        return None
+    places = (f"{path}/.git", path, f"{path}.git")
+    found = (local_repository(Path(each)) for each in places if Path(each).is_dir())
+    return next((each for each in found if each is not None and each.bare), None)
+
+
+def cached(address: str, cache: Path) -> Repository | None:
+    """The copy of the repository at `address` that `cache` has already, however old it is."""
+    folder = _place(address, cache)
+    return Repository(folder=folder, bare=True) if (folder / "objects").is_dir() else None
+
+
 def mirror(address: str, cache: Path, ref: str = "") -> Repository:
     """A bare copy of the repository at `address`, kept in `cache` and brought up to date.
 
@@ -222,8 +260,7 @@ def mirror(address: str, cache: Path, ref: str = "") -> Repository:
     """
     from filelock import FileLock  # it imports much, and few templates come from afar
 
-    name = hashlib.sha256(without_credentials(address).encode()).hexdigest()[:32]
-    folder = cache / f"{name}.git"
+    folder = _place(address, cache)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_suffix(".lock"), timeout=_REMOTE_SECONDS):
@@ -233,6 +270,11 @@ def mirror(address: str, cache: Path, ref: str = "") -> Repository:
             f"The cache {str(folder.parent)!r} cannot be used: {error}.",
             "Set `cache` to a folder that can be written.",
         ) from error
+
+
+def _place(address: str, cache: Path) -> Path:
+    name = hashlib.sha256(without_credentials(address).encode()).hexdigest()[:32]
+    return cache / f"{name}.git"
 
 
 def _mirrored(address: str, folder: Path, ref: str) -> Repository:
@@ -288,17 +330,26 @@ def version_or_none(text: str) -> Version | None:
         return None
 
 
-def run_git(*arguments: str, stdin: bytes = b"", seconds: float = _LOCAL_SECONDS) -> bytes:
+def run_git(
+    *arguments: str, stdin: bytes = b"", seconds: float = _LOCAL_SECONDS, index: Path | None = None
+) -> bytes:
     """What git prints.
+
+    Args:
+        arguments: The command, without `git`.
+        stdin: What it reads.
+        seconds: How long it may take.
+        index: The file that it takes for the index, in the place of the repository's own.
 
     Raises:
         UnavailableError: Git is not there, failed, or took longer than `seconds`.
     """
     settings = [part for key, value in _CONFIG.items() for part in ("-c", f"{key}={value}")]
     command = ["git", *settings, *arguments]
+    environ = _environ() if index is None else {**_environ(), "GIT_INDEX_FILE": str(index)}
     try:
         done = subprocess.run(
-            command, input=stdin, capture_output=True, timeout=seconds, env=_environ(), check=False
+            command, input=stdin, capture_output=True, timeout=seconds, env=environ, check=False
         )
     except FileNotFoundError as error:
         raise UnavailableError("There is no `git` here.", "Install git.") from error

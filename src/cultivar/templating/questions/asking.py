@@ -25,8 +25,8 @@ from cultivar.templating.reading.casting import (
     refuse_lossy,
     type_in_words,
 )
+from cultivar.templating.reading.choices import choices_of
 from cultivar.templating.reading.copier_yaml import parse_yaml
-from cultivar.templating.reading.loading import choices_of
 from cultivar.templating.shapes import is_list
 from cultivar.templating.template import Choice, Question, QuestionType
 

@@ -16,6 +16,7 @@ from packaging.version import InvalidVersion, Version
 from cultivar.errors import TemplateError
 from cultivar.model import Check, Json, TemplateRef
 from cultivar.templating.reading.casting import plain
+from cultivar.templating.reading.choices import choices_of
 from cultivar.templating.reading.copier_yaml import Config, Loc, config_file, read_config
 from cultivar.templating.reading.declarations import (
     Command,
@@ -28,9 +29,8 @@ from cultivar.templating.reading.declarations import (
     nearest,
 )
 from cultivar.templating.reading.first_system import as_copier
-from cultivar.templating.shapes import is_list, is_mapping
+from cultivar.templating.shapes import is_mapping
 from cultivar.templating.template import (
-    Choice,
     Choices,
     FilePrompt,
     Question,
@@ -122,33 +122,6 @@ def version_of(described: str) -> str:
         return str(Version(text))
     except InvalidVersion:
         return "0.0.0"
-
-
-def choices_of(raw: Any) -> Choices:
-    """The choices that `raw` lists: values, pairs of label and value, or a mapping of these.
-
-    Raises:
-        ValueError: It lists none.
-    """
-    if is_mapping(raw):
-        return tuple(_choice(list(pair)) for pair in raw.items())
-    if not is_list(raw):
-        raise ValueError("a list of choices, or a mapping of labels to values")
-    return tuple(_choice(item) for item in raw)
-
-
-def _choice(item: Any) -> Choice:
-    if not is_list(item):
-        return Choice(label=str(item), value=plain(item))
-    if len(item) != 2:
-        raise ValueError("a pair of label and value")
-    label, value = item
-    validator = ""
-    if is_mapping(value):
-        if "value" not in value or not isinstance(value.get("validator", ""), str):
-            raise ValueError("a choice with `value`, and `validator` if wanted")
-        value, validator = value["value"], value.get("validator", "")
-    return Choice(label=str(label), value=plain(value), validator=validator)
 
 
 def _settings(config: Config) -> SettingFields:

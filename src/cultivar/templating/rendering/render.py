@@ -19,13 +19,13 @@ from cultivar.errors import TemplateError, UnconfinedError, UnsafeError
 from cultivar.model import Answers, Json
 from cultivar.templating.jinja.context import ExternalData, context_of
 from cultivar.templating.jinja.environment import (
-    STOCK_EXTENSIONS,
     cached_environment,
     environment_of,
     failures_in,
     follow,
     render_text,
 )
+from cultivar.templating.jinja.extensions import foreign, is_loading
 from cultivar.templating.jinja.guards import GuardedEnvironment
 from cultivar.templating.jinja.loops import PathLoop, path_loops
 from cultivar.templating.rendering.markers import MarkedEnvironment, Slot
@@ -78,7 +78,7 @@ def render(
         TemplateError: The template is broken.
         UnsafeError: It reaches out of its place, or takes more than any template should.
         UntrustedError: It has extensions, and is not trusted.
-        UnconfinedError: It has extensions that run behind a wall only: see `worker.render_job`.
+        UnconfinedError: It has extensions that run behind a wall only: see `making.jobs`.
     """
     environment = environment_of(template.rules, template.tree, trusted=template.ref.trusted)
     if needs_worker(template):
@@ -94,8 +94,8 @@ def render(
 
 
 def needs_worker(template: Template) -> bool:
-    """Whether the template has extensions that are its author's own code."""
-    return not STOCK_EXTENSIONS.issuperset(template.rules.jinja_extensions)
+    """Whether the template has extensions that are somebody's own code, which is not run here."""
+    return not is_loading() and bool(foreign(template.rules.jinja_extensions))
 
 
 def render_in(

@@ -1,10 +1,5 @@
 from __future__ import annotations
 
-import json
-import multiprocessing
-import os
-import shutil
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +7,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cultivar.delivery import transaction, trees
+from cultivar.delivery.journal import Journals
+from cultivar.delivery.trees import diff, plan
 from cultivar.errors import DestinationError, UnsafeError, WriteError
-from cultivar.generation import delivery
-from cultivar.generation.delivery import Journals, diff, plan, take_back
 from cultivar.model import Delivery
 from cultivar.tree import Entry, Tree, read_tree, text_entry
 
@@ -26,11 +22,11 @@ TREES = st.dictionaries(NAMES, st.binary(max_size=9).map(lambda each: Entry(cont
 
 def deliver(tree: Tree, folder: Path, **how: Any) -> Delivery:
     """Deliver, with the journals beside the folder."""
-    return delivery.deliver(tree, folder, _journals(folder), **how)
+    return trees.deliver(tree, folder, _journals(folder), trees.Manner(**how))
 
 
 def _journals(folder: Path) -> Journals:
-    return Journals(folder.parent / "journals")
+    return Journals(folder.parent / "home")
 
 
 def test_a_tree_is_written_with_its_modes_and_links(tmp_path: Path) -> None:
@@ -100,7 +96,7 @@ def test_what_a_stranger_left_in_the_folder_is_not_put_back(tmp_path: Path) -> N
     (stage / "old").mkdir(parents=True)
     (tmp_path / "out" / "evil").write_text("evil")
     (stage / "journal.json").write_text('["../precious"]')
-    (tmp_path / "out" / f"{delivery.STAGE}x").symlink_to(tmp_path)
+    (tmp_path / "out" / f"{transaction.STAGE}x").symlink_to(tmp_path)
     deliver(Tree({"a": text_entry("1")}), tmp_path / "out")
     assert (tmp_path / "precious").read_text() == "mine"
     assert (tmp_path / "out" / "a").read_text() == "1"
@@ -135,70 +131,3 @@ def test_writing_by_force_leaves_the_new_files_and_the_others(
     assert deliver(new, folder, force=True) == planned
     assert read_tree(folder) == old.replace(dict(new))
     assert deliver(new, folder).added == ()
-
-
-OLD = Tree({"a": text_entry("old a"), "b": text_entry("old b")})
-NEW = Tree({"a": text_entry("new a"), "b": text_entry("new b"), "c/d": text_entry("new d")})
-
-
-def _die_at(folder: Path, call: int) -> None:
-    """Deliver `NEW`, and be killed at the given system call that changes the folder."""
-    count = 0
-    for name in ("replace", "write_bytes", "mkdir", "copy2", "_write_synced"):
-        home: object = shutil if name == "copy2" else Path if hasattr(Path, name) else delivery
-        original = getattr(home, name)
-
-        def counted(*args: object, _original: object = original, **kwargs: object) -> object:
-            nonlocal count
-            count += 1
-            if count == call:
-                os.kill(os.getpid(), signal.SIGKILL)
-            assert callable(_original)
-            return _original(*args, **kwargs)
-
-        setattr(home, name, counted)
-    deliver(NEW, folder, force=True)
-
-
-def test_killed_anywhere_the_folder_is_as_it_was_or_finished(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("fork")
-    deaths = 0
-    for call in range(1, 60):
-        folder = tmp_path / str(call)
-        deliver(OLD, folder)
-        process = context.Process(target=_die_at, args=(folder, call))
-        process.start()
-        process.join()
-        take_back(folder, _journals(folder))
-        assert {**read_tree(folder)}.items() >= {**OLD}.items() or read_tree(folder) == NEW
-        deliver(NEW, folder, force=True)
-        assert read_tree(folder) == NEW
-        if process.exitcode == 0:
-            break
-        deaths += 1
-    assert deaths > 8
-
-
-def test_what_a_person_did_after_an_interruption_is_not_undone(tmp_path: Path) -> None:
-    folder = tmp_path / "out"
-    deliver(OLD, folder)
-    stage = folder / f"{delivery.STAGE}x"
-    (stage / "old").mkdir(parents=True)
-    (stage / "old" / "a").write_text("old a")
-    (stage / "new").mkdir()
-    journal = _journals(folder).of(folder)
-    noted = {"stage": stage.name, "paths": {path: NEW[path].hash for path in NEW}}
-    journal.write_text(json.dumps(noted))
-    (folder / "a").write_text("a person's")
-    (folder / "c").mkdir()
-    (folder / "c" / "d").write_text("new d")
-    take_back(folder, _journals(folder))
-    assert read_tree(folder) == OLD.replace({"a": text_entry("a person's")})
-
-
-def test_a_damaged_journal_is_named(tmp_path: Path) -> None:
-    journal = _journals(tmp_path / "out").of(tmp_path / "out")
-    journal.parent.mkdir()
-    journal.write_text("{")
-    with pytest.raises(WriteError, match="is damaged"):
-        deliver(NEW, tmp_path / "out")

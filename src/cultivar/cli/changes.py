@@ -1,0 +1,132 @@
+"""How what an upgrade did looks: a list for people, facts for programs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from cultivar.cli.output import console, escape, plain, print_json, proof_table
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from cultivar.application.upgrading import Upgraded
+    from cultivar.model import AnswerChange, FileChange, UpgradeReport
+
+_SIGNS: Final = {
+    "added": "[green]+[/]",
+    "changed": "[yellow]~[/]",
+    "deleted": "[red]-[/]",
+    "moved": "[cyan]→[/]",
+    "kept": "=",
+    "conflict": "[bold red]![/]",
+}
+
+_RISKS: Final = {"low": "[green]low[/]", "medium": "[yellow]medium[/]", "high": "[red]high[/]"}
+
+
+CONFLICTS: Final = 3
+"""The exit code of an upgrade that left conflicts for a person."""
+
+
+def show_upgraded(made: Upgraded, *, as_json: bool) -> int:
+    """Show what became of an upgrade; returns the exit code."""
+    if as_json:
+        print_json(_facts(made))
+    elif made.question is not None:
+        console().print(
+            f"The run waits for an answer to `{escape(made.question.name)}`.\n"
+            f"Go on with: cultivar resume {made.run_id} --interactive"
+        )
+    else:
+        _print(made)
+    if made.report.conflicts:
+        return CONFLICTS
+    return 1 if made.report.proof.verdict == "failed" else 0
+
+
+def _facts(made: Upgraded) -> dict[str, Any]:
+    """An upgrade for programs: what `--json` prints."""
+    report = made.report
+    return {
+        "run_id": made.run_id,
+        "generation_id": made.generation_id,
+        **plain(report),
+        "conflicts": [
+            {"path": each.path, "reason": each.reason, "places": each.places}
+            for each in report.conflicts
+        ],
+        "answers": [plain(each) for each in made.answers if not each.computed],
+        "answer_changes": plain(report.answers),
+        "verdict": report.proof.verdict,
+        "waits_for": plain(made.question),
+    }
+
+
+def _print(made: Upgraded) -> None:
+    """An upgrade for people."""
+    report, to = made.report, console()
+    to.print(_headline(report))
+    if report.up_to_date:
+        to.print("Nothing to do: it is up to date.")
+        return
+    if report.diff:
+        to.print(escape(report.diff))
+    for change in report.files:
+        to.print(_file_line(change))
+    for answer in report.answers:
+        to.print(_answer_line(answer))
+    _print_scripts(report, to)
+    if report.proof.results:
+        to.print(proof_table(report.proof))
+    to.print(f"Risk: {_RISKS[report.risk.level]}{_because(report.risk.reasons)}")
+    if report.message:
+        to.print(escape(report.message))
+    _print_end(made, to)
+
+
+def _headline(report: UpgradeReport) -> str:
+    versions = f"{escape(report.from_version)} → {escape(report.to_version)}"
+    return f"[bold]{escape(report.template_id)}[/] {versions} in {escape(report.folder)}\n"
+
+
+def _file_line(change: FileChange) -> str:
+    came = f" (was {escape(change.moved_from)})" if change.moved_from else ""
+    places = f"{change.places} places: " if change.places > 1 else ""
+    why = f"  [dim]{escape(places + change.reason)}[/]" if change.reason else ""
+    return f"  {_SIGNS[change.action]} {escape(change.path)}{came}{why}"
+
+
+def _answer_line(change: AnswerChange) -> str:
+    told = {
+        "new": f"new, {escape(change.new)}",
+        "renamed": f"kept, was `{escape(change.why)}`",
+        "adopted": f"{escape(change.old)} → {escape(change.new)}, the template's new default",
+        "refused": f"{escape(change.old)} is not taken any more: {escape(change.why)}",
+        "dropped": "not asked any more",
+    }[change.kind]
+    return f"  ? {escape(change.name)}: {told}"
+
+
+def _print_scripts(report: UpgradeReport, to: Console) -> None:
+    for script in report.scripts:
+        again = "" if script.idempotent else " [yellow](a second run would change more)[/]"
+        to.print(f"  $ {escape(script.command)} [dim]{script.stage} {script.version}[/]{again}")
+
+
+def _because(reasons: tuple[str, ...]) -> str:
+    return f" ({escape('; '.join(reasons))})" if reasons else ""
+
+
+def _print_end(made: Upgraded, to: Console) -> None:
+    """What was left, and what to do about it."""
+    open_ones = made.report.conflicts
+    if open_ones:
+        files = "1 conflict is" if len(open_ones) == 1 else f"{len(open_ones)} conflicts are"
+        to.print(
+            f"\n[bold red]{files} left.[/] Settle the files and `git add` them, or use "
+            f"`git mergetool`; `cultivar undo {made.run_id[:8]}` takes the upgrade back."
+        )
+    elif made.generation_id:
+        to.print(f"\nDone. `cultivar undo {made.run_id[:8]}` takes it back.")
+    else:
+        to.print("\nNothing was written.")

@@ -1,0 +1,106 @@
+"""What goes behind the wall to a worker, as files: a folder for each thing that is to be made."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, Final
+
+from cultivar.errors import UntrustedError
+from cultivar.model import Answer, Answers, TemplateRef
+from cultivar.templating.making.making import Making
+from cultivar.templating.questions.interview import known_names
+from cultivar.templating.shapes import is_list
+from cultivar.templating.template import Choice, Question, Rules, Template
+from cultivar.tree import Entry, Tree, text_entry
+
+JOB: Final = "job.json"
+TEMPLATE: Final = "template"
+EXISTING: Final = "existing"
+
+
+def folder_of(number: int) -> str:
+    """The folder of the job with that number."""
+    return f"jobs/{number}"
+
+
+def below(tree: Mapping[str, Entry], folder: str) -> Tree:
+    """The part of `tree` in `folder`."""
+    prefix = f"{folder}/"
+    return Tree({path[len(prefix) :]: tree[path] for path in tree if path.startswith(prefix)})
+
+
+def files_of(makings: Sequence[Making]) -> dict[str, Entry]:
+    """The jobs of making `makings`. They hold the secrets.
+
+    Raises:
+        UntrustedError: A template is not trusted.
+        NotKnownError: A name that is given is no question of its template's.
+    """
+    files: dict[str, Entry] = {}
+    for number, making in enumerate(makings):
+        folder = folder_of(number)
+        files[f"{folder}/{JOB}"] = text_entry(json.dumps(_said(making)))
+        for name, tree in ((TEMPLATE, making.template.tree), (EXISTING, making.existing)):
+            files |= {f"{folder}/{name}/{path}": tree[path] for path in tree}
+    return files
+
+
+def _said(making: Making) -> dict[str, Any]:
+    template, answers = making.template, making.answers
+    if not template.ref.trusted:
+        raise UntrustedError(
+            f"The template {template.ref.id!r} wants to run extensions, and nobody trusts it.",
+            "If you trust it, pass `--trust` or name its origin under `trust` in `cultivar.yaml`.",
+        )
+    return {
+        "ref": asdict(template.ref),
+        # Tasks and migrations are not a worker's business.
+        "rules": {**asdict(template.rules), "tasks": [], "migrations": []},
+        "questions": [asdict(question) for question in template.questions],
+        "given": known_names(template, making.given),
+        "proposals": {name: asdict(answer) for name, answer in making.proposals.items()},
+        "answers": None if answers is None else [asdict(answer) for answer in answers],
+        "secrets": dict(making.secrets),
+        "folder_name": making.folder_name,
+        "complete": making.complete,
+        "files": making.files,
+        "texts": making.texts,
+        "held": known_names(template, making.held),
+    }
+
+
+def read_job(folder: Tree) -> Making:
+    """The job whose folder `files_of` has made."""
+    said: dict[str, Any] = json.loads(folder[JOB].content)
+    answers = said.pop("answers")
+    template = Template(
+        ref=TemplateRef(**said.pop("ref")),
+        questions=tuple(_question(each) for each in said.pop("questions")),
+        rules=Rules(**{name: _frozen(value) for name, value in said.pop("rules").items()}),
+        tree=below(folder, TEMPLATE),
+    )
+    return Making(
+        template=template,
+        proposals={name: Answer(**each) for name, each in said.pop("proposals").items()},
+        answers=None if answers is None else _answers(answers),
+        existing=below(folder, EXISTING),
+        **{name: _frozen(value) for name, value in said.items()},
+    )
+
+
+def _answers(said: list[dict[str, Any]]) -> Answers:
+    return tuple(Answer(**each) for each in said)
+
+
+def _question(said: dict[str, Any]) -> Question:
+    choices: Any = said["choices"]
+    if not isinstance(choices, str):
+        choices = tuple(Choice(**each) for each in choices)
+    read: dict[str, Any] = {"choices": choices, "keywords": tuple(said["keywords"])}
+    return Question(**(said | read))
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if is_list(value) else value
