@@ -1,7 +1,13 @@
 """Run every benchmark, keep what it measured, and write the table of the documentation.
 
-Each benchmark is a file beside this one with `measure()`; rivals and limits are measured in the
-same run. Results go to `results/NAME.json`, the table to `docs/benchmarks.md`.
+Each benchmark is a file beside this one with `measure()`, or a folder with it in `measuring.py`;
+rivals and limits are measured in the same run. Results go to `results/NAME.json`, the table to
+`docs/benchmarks.md`. What cannot be measured for want of what somebody has to bring keeps the
+results that it had.
+
+```text
+python -m evals.benchmarks.run [NAME ...]
+```
 """
 
 from __future__ import annotations
@@ -16,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from cultivar.definitions import load_file
+from evals.benchmarks.upgrade.mirrors import MissingMirrorsError
 
 HERE = Path(__file__).parent
 PAGE = HERE.parents[1] / "docs" / "benchmarks.md"
@@ -27,7 +34,7 @@ Written by `make bench`, which measures rivals and physical limits in the same r
 and are shared, so look at the ratios. The numbers below were measured on {machine}.
 
 Every row comes from a file in `evals/benchmarks/`; run one alone with
-`python evals/benchmarks/NAME.py`.
+`python evals/benchmarks/NAME.py`, that of updates with `python -m evals.benchmarks.upgrade`.
 
 | what | bar | measured | met |
 |---|---|---|---|
@@ -55,11 +62,26 @@ def main() -> None:
     chosen = parser.parse_args().names or list(ROWS)
     for name in chosen:
         sys.stderr.write(f"measuring {name}\n")
-        keep(name, load_file(HERE / f"{name}.py", f"cultivar_benchmarks.{name}").measure())
+        try:
+            keep(name, measured(name))
+        except MissingMirrorsError as error:
+            sys.stderr.write(f"{error}\n")
     rows = table()
     PAGE.write_text(page(rows), encoding="utf-8")
     sys.stdout.write("".join(line(row) for row in rows))
     sys.exit(0 if all(row.met for row in rows) else 1)
+
+
+def measured(name: str) -> Found:
+    """What the benchmark of that name finds.
+
+    Raises:
+        MissingMirrorsError: It needs repositories that are not there.
+    """
+    folder = HERE / name
+    file = folder / "measuring.py" if folder.is_dir() else HERE / f"{name}.py"
+    found: Found = load_file(file, f"cultivar_benchmarks.{name}").measure()
+    return found
 
 
 def keep(name: str, found: Found) -> None:
@@ -79,7 +101,9 @@ def table() -> list[Row]:
 
 def page(rows: list[Row]) -> str:
     """The page of the documentation."""
-    return INTRODUCTION.format(machine=machine()) + "".join(line(row) for row in rows)
+    table_of_all = "".join(line(row) for row in rows)
+    notes = "".join(f"\n{file.read_text('utf-8')}" for file in sorted(HERE.glob("*/method.md")))
+    return INTRODUCTION.format(machine=machine()) + table_of_all + notes
 
 
 def line(row: Row) -> str:
@@ -204,6 +228,46 @@ def inference_rows(found: Found) -> list[Row]:
     return rows
 
 
+def upgrade_rows(found: Found) -> list[Row]:
+    """Updates of public projects, against Copier and plain git."""
+    tools = found["tools"]
+    what = f"{found['transitions']} updates of {found['projects']} projects ({found['date']})"
+    cold, warm, copier, git = (
+        tools[name]["median_seconds"] for name in ("cultivar", "cultivar-warm", "copier", "git")
+    )
+    waited = Row(
+        what=f"{what}: median time",
+        bar="at most a quarter of Copier's",
+        measured=f"{cold:.2f} s, {warm:.2f} with its cache filled (Copier {copier:.2f}, "
+        f"plain git with the two renders {git:.2f})",
+        met=cold <= copier / 4,
+    )
+    return [*(_update_row(what, tools, name) for name in UPDATE_BARS), waited]
+
+
+UPDATE_BARS: dict[str, tuple[str, str, Callable[[float], bool]]] = {
+    "equal_core": ("files equal to the maintainer's", "at least 660 of 764", lambda n: n >= 660),
+    "conflict": ("files in conflict", "at most 70", lambda n: n <= 70),
+    "wrong_clean": ("files clean but wrong", "at most 2", lambda n: n <= 2),
+    "lost_hard_lines": ("lines of a person lost for good", "none", lambda n: n == 0),
+    "failed": ("updates that failed", "none", lambda n: n == 0),
+    "score_k5": ("score, a clean but wrong file costs five", "at least 0.85", lambda n: n >= 0.85),
+}
+"""The counts of updates in the table: what each is called, its bar, and what meets it."""
+
+
+def _update_row(what: str, tools: Found, name: str) -> Row:
+    words, bar, meets = UPDATE_BARS[name]
+    ours, copier, git = (tools[tool][name] for tool in ("cultivar", "copier", "git"))
+    of = f" of {tools['cultivar']['core']}" if name == "equal_core" else ""
+    return Row(
+        what=f"{what}: {words}",
+        bar=bar,
+        measured=f"{ours}{of} (Copier {copier}, plain git {git})",
+        met=meets(ours),
+    )
+
+
 def _under(what: str, seconds: float, bar: float, beside: str = "") -> Row:
     measured = f"{seconds:.2f} s" + (f" ({beside})" if beside else "")
     return Row(what=what, bar=f"under {bar:g} s", measured=measured, met=seconds < bar)
@@ -216,6 +280,7 @@ ROWS: dict[str, Callable[[Found], list[Row]]] = {
     "sandbox": sandbox_rows,
     "inference": inference_rows,
     "recall": recall_rows,
+    "upgrade": upgrade_rows,
 }
 """The benchmarks, and how each becomes rows of the table."""
 
