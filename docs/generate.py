@@ -26,6 +26,7 @@ from cultivar.ledger import tables
 
 COMMANDS = (
     *("init", "doctor", "templates", "generate", "resume"),
+    *("upgrade", "check", "undo", "blame", "adopt"),
     *("history", "show", "why", "stats", "export"),
 )
 MARKED = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)

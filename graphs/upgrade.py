@@ -95,7 +95,7 @@ class Steps:
             return {"report": report_of(done), "generation_id": done.generation_after}
         session, order = self._session(state), state["order"]
         session.look()
-        if not order.dry_run:
+        if not (order.dry_run or order.seen_clean):
             session.work.worktree.refuse_dirty(force=order.force)
         found: Update = {
             "began": time.time(),
@@ -213,7 +213,8 @@ class Steps:
     def _recorded(self, run_id: str) -> Migration | None:
         """What the ledger has of the run, where it was killed after its end."""
         with suppress(NotKnownError):
-            return self.context.get(Ledger).migration(run_id)
+            found = self.context.get(Ledger).migration(run_id)
+            return None if found.outcome == "failed" else found
         return None
 
     def _is_written(self, state: State) -> bool:

@@ -300,6 +300,8 @@ class UpgradeOrder:
     trust: bool = False
     force: bool = False
     """Whether a working tree with changes is upgraded all the same."""
+    seen_clean: bool = False
+    """Whether the working tree was looked at before another output in it was upgraded."""
     dry_run: bool = False
     allow_downgrade: bool = False
     pre_releases: bool = False

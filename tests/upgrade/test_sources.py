@@ -299,7 +299,7 @@ def test_a_commit_that_a_rewritten_repository_lost_is_told_with_what_is_known(
     told = str(caught.value)
     assert "'v1.0.1'" in told
     assert "`2.0.0b1`, `v1.1.0`, `v1.0.0`" in told
-    assert "--template" in told
+    assert "--source" in told
     assert "--from" in told
     assert sources.base(output, order_for(output, from_version="1.0.0")).template is not None
 
@@ -323,10 +323,10 @@ def test_a_repository_that_is_gone_is_told_with_what_is_known(
 @pytest.mark.parametrize(
     ("content", "needed"),
     [
-        ("name: Ada\n", "--template"),
+        ("name: Ada\n", "--source"),
         ("name: Ada\n_src_path: {origin}\n", "--from"),
-        ("name: Ada\n_src_path: /nowhere/x\n_commit: v1\n", "--template"),
-        ("name: Ada\n_template_id: t:none\n_template_version: 1.0.0\n", "--template"),
+        ("name: Ada\n_src_path: /nowhere/x\n_commit: v1\n", "--source"),
+        ("name: Ada\n_template_id: t:none\n_template_version: 1.0.0\n", "--source"),
     ],
 )
 def test_an_answers_file_that_does_not_say_what_made_it_is_told_what_it_takes(

@@ -311,7 +311,7 @@ def test_a_template_that_moved_is_named(story: Story, tmp_path: Path) -> None:
     story.begin(FIRST)
     story.release("v2.0.0", {"copier.yml": asking(), "files/letter.txt": LONGER})
     moved = story.template.folder.rename(tmp_path / "moved")
-    with pytest.raises(NotKnownError, match="--template"):
+    with pytest.raises(NotKnownError, match="--source"):
         story.upgrade()
     story.upgrade(template=str(moved))
     assert story.project.read("letter.txt") == LONGER

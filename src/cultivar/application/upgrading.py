@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,9 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from cultivar.application.opened import Ask, Opened, warm_up_model, without_secrets
 from cultivar.delivery.journal import Journals
+from cultivar.delivery.transaction import recover
+from cultivar.delivery.worktree import state
+from cultivar.errors import CultivarError
 from cultivar.generation.templates import TemplateStore
 from cultivar.generation.vault import Vault
 from cultivar.generation.workshop import Workshop
@@ -21,6 +25,7 @@ from cultivar.model import (
     ConflictStyle,
     Generation,
     Json,
+    Migration,
     OpenQuestion,
     RunStatus,
     TemplateRef,
@@ -66,6 +71,8 @@ class UpgradeOptions(TypedDict, total=False):
     """Whether the template's own code may run (in the sandbox)."""
     force: bool
     """Whether a working tree with changes is upgraded all the same."""
+    seen_clean: bool
+    """Whether `refuse_dirty` has looked at the working tree."""
     dry_run: bool
     """Whether nothing is written or recorded."""
     allow_downgrade: bool
@@ -107,6 +114,16 @@ class Upgrading(Opened):
         """
         return self._finder().output_of(Path(path), template)
 
+    def refuse_dirty(self, outputs: Iterable[Output]) -> None:
+        """See that nobody's unfinished work is in the way, before several outputs are upgraded.
+
+        Raises:
+            DirtyError: There are changes that are not committed.
+            UsageError: A merge or the like waits to be finished.
+        """
+        for folder in {output.folder for output in outputs}:
+            state(folder).refuse_dirty()
+
     def upgrade(
         self, output: Output, *, ask: Ask | None = None, **options: Unpack[UpgradeOptions]
     ) -> Upgraded:
@@ -132,8 +149,10 @@ class Upgrading(Opened):
         with self._failing(run_id):
             machine, graph = self._machine("upgrade")
             values = {"run_id": run_id, "order": order}
-            halt = machine.start(graph, run_id, values, durable=self._durable(order))
-            return self._upgraded(run_id, self._converse("upgrade", run_id, halt, ask))
+            with self._tracked(run_id, order, output):
+                halt = machine.start(graph, run_id, values, durable=self._durable(order))
+                halt = self._converse("upgrade", run_id, halt, ask)
+            return self._upgraded(run_id, halt)
 
     def standing(self, output: Output, *, pre_releases: bool = False) -> Standing:
         """How an output stands: whether it is out of date, and what was changed in it."""
@@ -169,15 +188,20 @@ class Upgrading(Opened):
             folder: Where the latest is looked for.
 
         Returns:
-            What was put back; in conflict is what a person changed where we had written.
+            What was put back; in conflict is what a person changed where we had written. An
+            upgrade that was interrupted is taken back first, and is all that is without `run_id`.
 
         Raises:
             NotKnownError: There is no such run, or it is too long ago.
         """
-        from cultivar.upgrade.undoing import Undoer
+        from cultivar.upgrade.undoing import Undoer, Undone
 
         undoer = Undoer(ledger=self.services.need(Ledger), journals=self.services.need(Journals))
-        return undoer.undo(run_id or undoer.latest(Path(folder)))
+        place = Path(folder).resolve()
+        half = [each for each in undoer.recover() if Path(each).is_relative_to(place)]
+        if half and not run_id:
+            return Undone(run_id="", folder=half[0])
+        return undoer.undo(run_id or undoer.latest(place))
 
     def blame(self, path: Path | str) -> tuple[BlamedLine, ...]:
         """Where each line of a generated file came from.
@@ -210,11 +234,38 @@ class Upgrading(Opened):
 
         return render
 
+    @contextmanager
+    def _tracked(self, run_id: str, order: UpgradeOrder, output: Output) -> Generator[None]:
+        """An upgrade that fails is recorded, too."""
+        try:
+            yield
+        except CultivarError as error:
+            if not order.dry_run:
+                self.services.need(Ledger).record_migration(
+                    Migration(
+                        id=run_id,
+                        template_id=output.template_id,
+                        from_version=order.from_version or output.version,
+                        to_version=order.to,
+                        output=order.folder,
+                        answers_file=order.answers_file,
+                        generation_before="",
+                        generation_after="",
+                        outcome="failed",
+                        instance_id=self.services.settings.instance_id,
+                        migrated_at=datetime.now(UTC),
+                        error=self.services.need(Vault).redactor.text(str(error)),
+                    )
+                )
+            raise
+
     def _durable(self, order: UpgradeOrder) -> bool:
         """Whether the run may ask a person or a model, so that it must not begin anew."""
         return order.interactive or self.services.settings.model.name.strip() not in NO_MODEL
 
     def _finder(self) -> Finder:
+        """Who finds outputs, once nothing is half written any more."""
+        recover(self.services.need(Journals))
         return self.services.need(Finder)
 
     def _upgrade_order(self, run_id: str, output: Output, options: UpgradeOptions) -> UpgradeOrder:
@@ -231,6 +282,7 @@ class Upgrading(Opened):
             interactive=options.get("interactive", False),
             trust=options.get("trust", False),
             force=options.get("force", False),
+            seen_clean=options.get("seen_clean", False),
             dry_run=options.get("dry_run", False),
             allow_downgrade=options.get("allow_downgrade", False),
             pre_releases=options.get("pre_releases", False),

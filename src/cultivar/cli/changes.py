@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from cultivar.cli.output import console, escape, plain, print_json, proof_table
@@ -32,13 +33,32 @@ def show_upgraded(made: Upgraded, *, as_json: bool) -> int:
     """Show what became of an upgrade; returns the exit code."""
     if as_json:
         print_json(_facts(made))
-    elif made.question is not None:
-        console().print(
-            f"The run waits for an answer to `{escape(made.question.name)}`.\n"
-            f"Go on with: cultivar resume {made.run_id} --interactive"
-        )
     else:
+        _show(made)
+    return _code(made)
+
+
+def show_all_upgraded(made: Sequence[Upgraded], *, as_json: bool) -> int:
+    """Show what became of several upgrades; returns the exit code."""
+    if as_json:
+        print_json([_facts(each) for each in made])
+    else:
+        for each in made:
+            _show(each)
+    return max(map(_code, made))
+
+
+def _show(made: Upgraded) -> None:
+    if made.question is None:
         _print(made)
+        return
+    console().print(
+        f"The run waits for an answer to `{escape(made.question.name)}`.\n"
+        f"Go on with: cultivar resume {made.run_id} --interactive"
+    )
+
+
+def _code(made: Upgraded) -> int:
     if made.report.conflicts:
         return CONFLICTS
     return 1 if made.report.proof.verdict == "failed" else 0
@@ -78,6 +98,9 @@ def _print(made: Upgraded) -> None:
     _print_scripts(report, to)
     if report.proof.results:
         to.print(proof_table(report.proof))
+    for result in report.proof.results:
+        if result.verdict != "passed":
+            to.print(f"[bold]{escape(result.check)}[/]: {escape(result.output.strip())}\n")
     to.print(f"Risk: {_RISKS[report.risk.level]}{_because(report.risk.reasons)}")
     if report.message:
         to.print(escape(report.message))
@@ -119,8 +142,11 @@ def _because(reasons: tuple[str, ...]) -> str:
 
 def _print_end(made: Upgraded, to: Console) -> None:
     """What was left, and what to do about it."""
-    open_ones = made.report.conflicts
-    if open_ones:
+    report = made.report
+    open_ones = report.conflicts
+    if open_ones and not made.generation_id:
+        to.print(f"\nNothing was written. {len(open_ones)} files would be left in conflict.")
+    elif open_ones:
         files = "1 conflict is" if len(open_ones) == 1 else f"{len(open_ones)} conflicts are"
         to.print(
             f"\n[bold red]{files} left.[/] Settle the files and `git add` them, or use "
@@ -128,5 +154,7 @@ def _print_end(made: Upgraded, to: Console) -> None:
         )
     elif made.generation_id:
         to.print(f"\nDone. `cultivar undo {made.run_id[:8]}` takes it back.")
+    elif report.proof.verdict == "failed":
+        to.print("\nNothing was written: required checks failed. `--force` writes it all the same.")
     else:
         to.print("\nNothing was written.")

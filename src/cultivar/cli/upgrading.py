@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cultivar.cli.changes import show_upgraded
+from cultivar.cli.changes import show_all_upgraded, show_upgraded
 from cultivar.cli.options import command
 from cultivar.cli.output import console, escape
 from cultivar.cli.running import RunOptions, opened, progress, said_answers
@@ -17,7 +17,7 @@ from cultivar.errors import NotKnownError, UsageError
 if TYPE_CHECKING:
     from cultivar.application.cultivar import Cultivar
     from cultivar.application.opened import Ask
-    from cultivar.application.upgrading import UpgradeOptions
+    from cultivar.application.upgrading import Upgraded, UpgradeOptions
     from cultivar.model import ConflictStyle
     from cultivar.upgrade.outputs import Output
 
@@ -87,11 +87,14 @@ def upgrade(options: UpgradeCommand) -> int:
     """
     with opened(options) as (cultivar, ask):
         found = _meant(options, cultivar)
-        codes = [
-            _upgrade(output, options, cultivar, ask, again=at > 0)
-            for at, output in enumerate(found)
-        ]
-    return max(codes)
+        if len(found) == 1:
+            return show_upgraded(
+                _upgraded(found[0], options, cultivar, ask), as_json=options.as_json
+            )
+        if not (options.force or options.dry_run):
+            cultivar.refuse_dirty(found)
+        made = [_upgraded(output, options, cultivar, ask, among=True) for output in found]
+        return show_all_upgraded(made, as_json=options.as_json)
 
 
 def _meant(options: UpgradeCommand, cultivar: Cultivar) -> tuple[Output, ...]:
@@ -111,20 +114,26 @@ def _meant(options: UpgradeCommand, cultivar: Cultivar) -> tuple[Output, ...]:
     for broken in found.broken:
         console(stderr=True).print(f"[yellow]Passed over[/]: {escape(str(broken))}")
     if not found.outputs:
-        raise NotKnownError("output of the template", options.template or "any", (), "None here.")
+        what = f"output of the template {options.template!r}" if options.template else "output"
+        raise NotKnownError(
+            f"{what} in", str(Path().resolve()), (), "`cultivar check` lists what there is."
+        )
     return found.outputs
 
 
-def _upgrade(
-    output: Output, options: UpgradeCommand, cultivar: Cultivar, ask: Ask | None, *, again: bool
-) -> int:
-    """Upgrade one output; the changes of the one before do not make the tree dirty."""
+def _upgraded(
+    output: Output,
+    options: UpgradeCommand,
+    cultivar: Cultivar,
+    ask: Ask | None,
+    *,
+    among: bool = False,
+) -> Upgraded:
+    """Upgrade one output; `among` others, what they changed does not make the tree dirty."""
     said = _said(options, output)
-    if again:
-        said["force"] = True
+    said["seen_clean"] = among
     with progress(cultivar, quiet=options.as_json):
-        made = cultivar.upgrade(output, ask=ask, **said)
-    return show_upgraded(made, as_json=options.as_json)
+        return cultivar.upgrade(output, ask=ask, **said)
 
 
 def _said(options: UpgradeCommand, output: Output) -> UpgradeOptions:
@@ -165,7 +174,7 @@ def _part(file: Path | None, output: Output) -> str:
     if file is None or output.file:
         return ""
     path = (file.parent.resolve() / file.name).relative_to(output.folder).as_posix()
-    return "" if path == output.answers_file else path
+    return "" if path in {".", output.answers_file} else path
 
 
 def add_to(app: typer.Typer) -> None:

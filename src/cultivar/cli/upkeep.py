@@ -179,7 +179,7 @@ def _facts(standing: Standing) -> dict[str, Any]:
         "new_questions": standing.questions,
         "files": plain(standing.files),
         "conflicts": standing.conflicts,
-        "problems": [str(each) for each in standing.problems],
+        "problems": _problems(standing),
     }
 
 
@@ -197,8 +197,13 @@ def _print_standing(standing: Standing, to: Console) -> None:
         place = f" → {escape(each.moved_to)}" if each.moved_to else ""
         counts = f" [dim]+{each.added} -{each.removed}[/]" if each.change != "deleted" else ""
         to.print(f"  {_CHANGES[each.change]} {escape(each.path)}{place}{counts}")
-    for problem in standing.problems:
-        to.print(f"  [red]![/] {escape(str(problem))}")
+    for problem in _problems(standing):
+        to.print(f"  [red]![/] {escape(problem)}")
+
+
+def _problems(standing: Standing) -> list[str]:
+    """What is not known, each thing once."""
+    return list(dict.fromkeys(map(str, standing.problems)))
 
 
 def _print_undone(done: Undone) -> None:

@@ -42,7 +42,8 @@ class WorkTree:
             named = f": {', '.join(map(repr, self.unmerged[:5]))}" if self.unmerged else ""
             raise UsageError(
                 f"A {unfinished or 'merge'} in `{self.folder}` waits to be finished{named}.",
-                "Finish it, or abort it; then try again.",
+                "Settle the files and `git add` them, or abort it; of an upgrade, "
+                "`cultivar undo` takes it back.",
             )
         dirty = (*self.changed, *(path for path in self.untracked if path in paths))
         if dirty and not force:

@@ -206,7 +206,7 @@ def _counts(before: Entry, now: Entry) -> _Counts:
 def _conflicts(folder: Path, files: tuple[FileDrift, ...]) -> tuple[str, ...]:
     """The files that are unmerged in git's index, have markers in them, or a `.rej` beside them."""
     changed = (each.moved_to or each.path for each in files if each.change != "deleted")
-    marked = (path for path in changed if _is_marked(_present(folder / path)))
+    marked = (path for path in changed if is_marked(_present(folder / path)))
     rejected = (
         place.relative_to(folder).as_posix().removesuffix(".rej")
         for place in files_below(folder, (".rej",))
@@ -214,7 +214,8 @@ def _conflicts(folder: Path, files: tuple[FileDrift, ...]) -> tuple[str, ...]:
     return tuple(sorted({*_unmerged(folder), *marked, *rejected}))
 
 
-def _is_marked(entry: Entry | None) -> bool:
+def is_marked(entry: Entry | None) -> bool:
+    """Whether the markers of a conflict stand in a file."""
     if entry is None:
         return False
     starts = {found[0][:1] for found in _MARKERS.finditer(entry.content)}

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from cultivar.delivery.changes import Changes
 from cultivar.delivery.journal import Journals
 from cultivar.delivery.transaction import apply
-from cultivar.errors import NotKnownError
+from cultivar.errors import ChangedError, NotKnownError
 from cultivar.ledger.base import CallRecord, ContentStore, Ledger
 from cultivar.model import (
     Answers,
@@ -38,18 +38,20 @@ def commit(work: Work, result: Result, answers: Answers) -> None:
         WriteError: The folder cannot be written to; it is as it was.
     """
     refuse_placeholders(work, answers, result.before, result.after)
-    shown = result.rejecting() if work.order.conflicts == "rej" else result
+    shown = result.shown(work.order.conflicts)
     changes = Changes(
         entries=shown.changes,
         unmerged={} if work.order.conflicts == "rej" else result.unmerged,
     )
-    apply(
+    applied = apply(
         changes,
         work.folder,
         work.context.get(Journals),
         run_id=work.run_id,
         expected={path: result.before.get(path) for path in shown.changes},
     )
+    if shown.changes and not (applied.added or applied.replaced or applied.removed):
+        raise ChangedError(tuple(shown.changes))  # another run has written the very same
 
 
 def record(work: Work, renewed: Renewed, told: UpgradeReport, began: float) -> str:

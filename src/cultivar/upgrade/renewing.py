@@ -47,14 +47,31 @@ def renew(work: Work, answers: Answers | None) -> Renewed:
     settled = work.carried.sourced(made[0].answers) if answers is None else answers
     theirs = _with_tasks(work, settled, made[0].rendered.tree)
     revealed = _revealed(work, settled, theirs, made[0].rendered)
+    base = _base(work, made)
+    _refuse_unreadable(work, base, revealed)
     return Renewed(
-        base=_readable(work, _base(work, made)),
+        base=_readable(work, base),
         theirs=theirs,
         revealed=_readable(work, revealed),
         answers=settled,
         skip_if_exists=made[0].rendered.skip_if_exists,
         message=made[0].rendered.message,
     )
+
+
+def _refuse_unreadable(work: Work, base: Tree, theirs: Tree) -> None:
+    """See that the template changes nothing that cannot be read of the project.
+
+    Raises:
+        UsageError: It does.
+    """
+    for path in work.read.left_out:
+        if base.get(path) != theirs.get(path):
+            raise UsageError(
+                f"The template changes `{path}`, which cannot be read: it is not checked out, too "
+                "large, or a link that leads out.",
+                "Check it out (`git sparse-checkout disable`), or move it away.",
+            )
 
 
 def _readable(work: Work, tree: Tree) -> Tree:

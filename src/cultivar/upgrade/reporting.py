@@ -59,7 +59,7 @@ def report(work: Work, result: Result, proof: Proof, message: str = "") -> Upgra
     told = replace(told, answers=work.carried.changes, risk=risk_of(told))
     if not work.order.dry_run:
         return told
-    shown = result.rejecting() if work.order.conflicts == "rej" else result
+    shown = result.shown(work.order.conflicts)
     return replace(told, diff=work.context.get(Vault).redactor.text(diff_of(shown)))
 
 

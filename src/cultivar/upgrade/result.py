@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Final
 
 from cultivar.delivery.changes import Unmerged
-from cultivar.model import ScriptRun
+from cultivar.model import ConflictStyle, ScriptRun
 from cultivar.tree import Entry, Mode, Tree, text_entry
 from cultivar.upgrade.merging.base import Conflict, MergedFile
 
@@ -30,6 +30,8 @@ class Result:
     scripts: tuple[ScriptRun, ...] = ()
     by_scripts: frozenset[str] = field(default_factory=frozenset[str])
     """What scripts and tasks changed, and the merge did not."""
+    private: frozenset[str] = field(default_factory=frozenset[str])
+    """The files that git is told to ignore: they stay out of its index, and of every diff."""
 
     @property
     def conflicts(self) -> tuple[Conflict, ...]:
@@ -54,6 +56,7 @@ class Result:
                 base=each.versions.base, ours=each.versions.ours, theirs=each.versions.theirs
             )
             for each in self.conflicts
+            if each.versions.path not in self.private
         }
 
     @cached_property
@@ -78,19 +81,27 @@ class Result:
             by_scripts=self.by_scripts | set(changed),
         )
 
-    def rejecting(self) -> Result:
-        """The result with every file in conflict as it was, and what was rejected beside it."""
+    def shown(self, style: ConflictStyle) -> Result:
+        """The result with conflicts shown as the person wants them.
+
+        With `rej`, and where git ignores a file, it stays as it was, and what was rejected goes
+        beside it.
+        """
         beside: dict[str, Entry | None] = {}
         for each in self.conflicts:
             path = each.versions.path
-            beside |= {path: each.versions.ours, f"{path}.rej": _rejected(each)}
+            if style == "rej" or path in self.private:
+                beside |= {path: each.versions.ours, f"{path}.rej": _rejected(each)}
         return replace(self, after=self.after.replace(beside))
 
 
 def diff_of(result: Result) -> str:
-    """All that would change, as one unified diff."""
+    """All that would change, as one unified diff; of a private file, that it would."""
     return "".join(
-        _diff(path, result.before.get(path), entry) for path, entry in result.changes.items()
+        f"File {path} differs, and git ignores it\n"
+        if path in result.private
+        else _diff(path, result.before.get(path), entry)
+        for path, entry in result.changes.items()
     )
 
 

@@ -80,7 +80,8 @@ class Session:
         if self._prepared is None:
             renewed = self.renewed(answers)
             project = self.work.project_with({*renewed.base, *renewed.theirs})
-            before = Result(before=project, after=project)
+            ignored = set(project) - set(self.work.project)
+            before = Result(before=project, after=project, private=frozenset(ignored))
             self._prepared = self._scripted(before, answers, "before")
         return self._prepared
 

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from cultivar.errors import TemplateError
+from cultivar.errors import TemplateError, UsageError
 from cultivar.model import Answers, Check, CheckResult, Json, MergeProposal, Proof
 from cultivar.templating.questions.answers_file import answers_file, asks_for_copiers
 from cultivar.tree import Entry
+from cultivar.upgrade.drift import is_marked
 from cultivar.upgrade.finding import known_path
 from cultivar.upgrade.merging.base import Merge, Policy, Trees
 from cultivar.upgrade.merging.ladder import merge
@@ -37,9 +38,25 @@ def merged(work: Work, renewed: Renewed, ready: Result, *, distrusted: str = "")
         distrusted=distrusted,
     )
     trees = Trees(base=renewed.base, ours=ready.after, theirs=renewed.revealed)
+    _refuse_unsettled(trees)
     found = _meant(work, merge(trees, policy), renewed)
     changes = {**found.changes, **_answers_file(work, renewed.answers)}
     return replace(ready, files=found.files, kept=found.kept, after=ready.after.replace(changes))
+
+
+def _refuse_unsettled(trees: Trees) -> None:
+    """See that no file that is to be merged still holds the markers of a conflict.
+
+    Raises:
+        UsageError: One does.
+    """
+    for path, ours in trees.ours.items():
+        sides = trees.base.get(path), trees.theirs.get(path)
+        if sides[0] != sides[1] and is_marked(ours) and not any(map(is_marked, sides)):
+            raise UsageError(
+                f"`{path}` still holds the markers of a conflict.",
+                "Settle it first, or take the last upgrade back with `cultivar undo`.",
+            )
 
 
 def with_proposed(result: Result, proposal: MergeProposal) -> Result:

@@ -14,7 +14,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from cultivar.errors import CultivarError, NotKnownError, UnavailableError, UsageError
+from cultivar.errors import (
+    CultivarError,
+    NotKnownError,
+    UnavailableError,
+    UntrustedError,
+    UsageError,
+)
 from cultivar.generation.templates import TemplateStore
 from cultivar.ledger.base import ContentStore, Ledger
 from cultivar.model import (
@@ -112,6 +118,7 @@ class Sources:
         pre_releases = order.pre_releases
         wanted = Wanted(reference=reference, version=order.to, pre_releases=pre_releases)
         template = self.versions.find(wanted)
+        _refuse_another(template, output, order)
         present = present_version(output, order)
         if order.allow_downgrade or not self.versions.is_older(template, present, reference):
             return template
@@ -135,12 +142,12 @@ class Sources:
             return found
         named = output.origin or output.template_id
         if named:
-            remedy = "Name where it is now with `--template`."
+            remedy = "Name where it is now with `--source`."
             raise NotKnownError("template", named, (), remedy)
         raise UsageError(
             f"`{output.answers_file}` has neither `_template_id` nor `_src_path`, so what made "
             f"`{output.path}` is not known.",
-            "Pass `--template` with an id, a folder or a git address, and `--from` its version.",
+            "Pass `--source` with an id, a folder or a git address, and `--from` its version.",
         )
 
     def adopt(
@@ -251,15 +258,38 @@ def _given(output: Output, template: Template | None) -> dict[str, Json]:
     return {each.name: answers[each.name] for each in template.questions if each.name in answers}
 
 
+def _refuse_another(template: Template, output: Output, order: UpgradeOrder) -> None:
+    """See that it is the template that made the output, whatever was put into its answers file.
+
+    Raises:
+        UntrustedError: It is another, and the user did not name it.
+    """
+    made_by = output.kept.template_id
+    if made_by and template.ref.id != made_by and not order.template:
+        raise UntrustedError(
+            f"`{output.answers_file}` leads to the template {template.ref.id!r} at "
+            f"`{template.ref.origin}`, but {made_by!r} made `{output.path}`.",
+            "If the template was renamed, say where it is with `--source`.",
+        )
+
+
+def _is_template(path: Path) -> bool:
+    """Whether a template may be at `path`: what merely lies there is none."""
+    if path.is_file():
+        return path.suffix in {".json", ".bundle"}
+    names = ("copier.yml", "copier.yaml", ".git", "HEAD")
+    return any((path / name).exists() for name in names)
+
+
 def _place(origin: str, folder: Path) -> str:
-    """`origin` where it is an address, or a folder that is there; else empty."""
+    """`origin` where it is an address, or a template that is there; else empty."""
     try:
         if not origin or git_address(origin):
             return origin
     except UsageError:  # it climbs, and is no address for anybody
         return ""
     path = folder / Path(origin).expanduser()
-    return str(path.resolve()) if path.exists() else ""
+    return str(path.resolve()) if _is_template(path) else ""
 
 
 def present_version(output: Output, order: UpgradeOrder) -> Present:
@@ -308,7 +338,7 @@ def _lost(output: Output, version: str, tried: Sequence[CultivarError]) -> Culti
     """That the old version is nowhere, with all that was looked for."""
     made = f"It made `{output.path}`, and the ledger does not have it."
     remedy = (
-        "If the repository was rewritten or moved, name one that has it with `--template`, or the "
+        "If the repository was rewritten or moved, name one that has it with `--source`, or the "
         "version nearest to it with `--from`."
     )
     for error in tried:

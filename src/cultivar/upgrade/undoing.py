@@ -9,8 +9,9 @@ from pathlib import Path
 
 from cultivar.delivery.changes import Entries
 from cultivar.delivery.journal import Journals
+from cultivar.delivery.transaction import recover
 from cultivar.delivery.undoing import Edited, look_at_undo, undo
-from cultivar.errors import NotKnownError
+from cultivar.errors import NotKnownError, UsageError
 from cultivar.ledger.base import Ledger
 from cultivar.model import Migration
 from cultivar.tree import Tree
@@ -48,9 +49,13 @@ class Undoer:
         """
         place = folder.resolve()
         for each in self.ledger.migrations():
-            if each.outcome in {"done", "conflicts"} and Path(each.output).is_relative_to(place):
+            if _stands(each) and Path(each.output).is_relative_to(place):
                 return each.id
         raise NotKnownError("upgrade to undo in", str(place))
+
+    def recover(self) -> tuple[str, ...]:
+        """Take back what was interrupted while it wrote; the folders, absolute."""
+        return recover(self.journals)
 
     def undo(self, run_id: str) -> Undone:
         """Take a run back: an upgrade, or the writing of something new.
@@ -66,9 +71,12 @@ class Undoer:
             WriteError: The folder cannot be written to; it is as it was.
         """
         found = self._migration(run_id)
+        if found is not None:
+            self._refuse_out_of_order(found)
         run_id = found.id if found else self.ledger.run(run_id).id
         seen = look_at_undo(run_id, self.journals)
-        settled = _settled(seen.edited)
+        kept = {found.answers_file} if found else set[str]()
+        settled = _settled({path: each for path, each in seen.edited.items() if path not in kept})
         done = undo(
             run_id,
             self.journals,
@@ -77,7 +85,10 @@ class Undoer:
         )
         if found is not None:
             self.ledger.mark_undone(run_id)
-        conflicts = tuple(each.versions.path for each in settled.conflicts)
+        conflicts = (
+            *(each.versions.path for each in settled.conflicts),
+            *(path for path in seen.edited if path in kept),
+        )
         changed = {*done.applied.added, *done.applied.replaced, *done.applied.removed}
         return Undone(
             run_id=run_id,
@@ -87,10 +98,32 @@ class Undoer:
             conflicts=conflicts,
         )
 
+    def _refuse_out_of_order(self, found: Migration) -> None:
+        """See that the upgrade stands, and that no other one stands on it.
+
+        Raises:
+            UsageError: It was taken back, or another one came after it.
+        """
+        if not _stands(found):
+            raise UsageError(f"The run {found.id!r} was taken back already.")
+        for each in self.ledger.migrations(found.output):
+            if each.id == found.id:
+                return
+            if _stands(each) and each.answers_file == found.answers_file:
+                raise UsageError(
+                    f"The upgrade {found.id[:8]} to {found.to_version} cannot be taken back: "
+                    f"the one to {each.to_version} came after it.",
+                    f"Take that one back first: `cultivar undo {each.id[:8]}`.",
+                )
+
     def _migration(self, run_id: str) -> Migration | None:
         with suppress(NotKnownError):
             return self.ledger.migration(run_id)
         return None
+
+
+def _stands(migration: Migration) -> bool:
+    return migration.outcome in {"done", "conflicts"}
 
 
 def take_back_unrecorded(run_id: str, ledger: Ledger, journals: Journals) -> None:
@@ -101,8 +134,8 @@ def take_back_unrecorded(run_id: str, ledger: Ledger, journals: Journals) -> Non
     with suppress(NotKnownError):
         look_at_undo(run_id, journals)
         with suppress(NotKnownError):
-            ledger.migration(run_id)
-            return
+            if ledger.migration(run_id).outcome != "failed":
+                return
         undo(run_id, journals)
 
 

@@ -139,7 +139,7 @@ class Versions:
         known = f" Of it are known here {newest_tags(copy)}: `--to` one of them." if copy else ""
         return UnavailableError(
             f"The template's repository {reference!r} cannot be reached: {error.what}",
-            f"Name where it is now with `--template`.{known}",
+            f"Name where it is now with `--source`.{known}",
         )
 
 

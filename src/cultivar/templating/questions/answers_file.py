@@ -172,7 +172,18 @@ def _mapping(content: bytes, file: str) -> dict[str, Json]:
             line=1,
             remedy="Expected is a mapping, `question: value` on each line.",
         )
-    return {name: plain(value) for name, value in values.items()}
+    return {name: _plain(name, value, file) for name, value in values.items()}
+
+
+def _plain(name: str, value: Any, file: str) -> Json:
+    try:
+        return plain(value)
+    except ValueError as error:
+        raise TemplateError(
+            f"The answer to `{name}` cannot be one: {error}.",
+            file=file,
+            remedy="Expected is a text, a number, true or false, or a list or mapping of them.",
+        ) from error
 
 
 def _keys(values: Mapping[Any, Any]) -> list[Any]:

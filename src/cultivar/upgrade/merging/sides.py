@@ -58,13 +58,15 @@ def chosen(hunk: Hunk, place: Place, *, whole: bool = False) -> Settled | None:
     return next((found for rule in rules if (found := rule(hunk, place)) is not None), None)
 
 
-def _only_laid_out(hunk: Hunk, _place: Place) -> Settled | None:
+def _only_laid_out(hunk: Hunk, place: Place) -> Settled | None:
     base, ours, theirs = (_text(each) for each in (hunk.base, hunk.ours, hunk.theirs))
     if ours == theirs:
         return Settled(lines=hunk.ours, reason="both say the same, laid out differently")
     if ours == base and not _only_moved(hunk.base, hunk.ours):
         return Settled(lines=hunk.theirs, reason="yours differed only in its layout")
-    if theirs == base and not _only_moved(hunk.base, hunk.theirs):
+    # A formatter that ran over Python was mostly run over the person's side as well.
+    formatted = place.path.endswith(".py") and len(hunk.theirs) > 1
+    if theirs == base and not formatted and not _only_moved(hunk.base, hunk.theirs):
         return Settled(lines=hunk.ours, reason="the template changed only its layout")
     if _words(hunk.ours) == _words(hunk.theirs) and len(hunk.ours) == len(hunk.theirs):
         return Settled(lines=hunk.theirs, reason="both say the same in other signs")
