@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cultivar.errors import TemplateError, UnsafeError, UsageError
@@ -94,6 +94,7 @@ def test_no_secret_is_ever_written(secret: str) -> None:
         | st.lists(st.integers(), max_size=3),
     )
 )
+@example(values={"a": "\r\x85"})
 def test_what_is_written_is_read_again(values: dict[str, Json]) -> None:
     template = template_of(yaml.safe_dump(values, allow_unicode=True) if values else "")
     answers = interview(template, {})

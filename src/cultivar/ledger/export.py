@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import yaml
-
 from cultivar.ledger.encoding import open_answers
 from cultivar.model import Generation
+from cultivar.templating.questions.answers_file import as_yaml
 
 
 def answers_yaml(generation: Generation) -> str:
@@ -20,4 +19,4 @@ def answers_yaml(generation: Generation) -> str:
         "_generated_at": generation.generated_at.isoformat(),
     }
     answers = {**named, **open_answers(generation.answers)}
-    return yaml.safe_dump(answers, sort_keys=False, allow_unicode=True)
+    return as_yaml(answers)

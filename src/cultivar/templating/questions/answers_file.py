@@ -81,10 +81,29 @@ def answers_file(
     for name, value in (extra or {}).items():
         metadata[name if name.startswith("_") else f"_{name}"] = value
     kept = kept_answers(template, answers)
-    text = yaml.safe_dump(
-        {**metadata, **kept}, sort_keys=False, allow_unicode=True, default_flow_style=False
+    return (_HEADER + as_yaml({**metadata, **kept})).encode()
+
+
+def as_yaml(values: Mapping[str, Json]) -> str:
+    """`values` in YAML, in their order, so that they read back as they are."""
+    return yaml.dump(
+        values, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=False
     )
-    return (_HEADER + text).encode()
+
+
+class _Dumper(yaml.SafeDumper):
+    """Escapes the line breaks that YAML alone has: plainly written, they read as others."""
+
+    def represent_str(self, data: str) -> yaml.ScalarNode:
+        """A text, in quotes where it needs them."""
+        style = '"' if _BREAKS & set(data) else None
+        node: yaml.ScalarNode = super().represent_str(data)  # what a plain text is
+        node.style = style or node.style
+        return node
+
+
+_BREAKS: Final = frozenset("\x85\u2028\u2029")
+_Dumper.add_representer(str, _Dumper.represent_str)
 
 
 def kept_answers(template: Template, answers: Answers) -> dict[str, Json]:
