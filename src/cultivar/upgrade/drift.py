@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import posixpath
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from cultivar.templating.template import Template
 from cultivar.tree import Entry, Tree, read_entry
 from cultivar.upgrade.alignment import lines_of, same_lines
 from cultivar.upgrade.merging.base import Trees
+from cultivar.upgrade.merging.marking import has_markers
 from cultivar.upgrade.merging.pairing import own_moves
 from cultivar.upgrade.outputs import Output, files_below, is_copiers
 from cultivar.upgrade.sources import Base, Render, Sources
@@ -29,8 +29,6 @@ Change = Literal["edited", "deleted", "moved"]
 
 _LARGEST: Final = 2**20
 """Files of more bytes are not looked at when it is asked where a file was moved."""
-
-_MARKERS: Final = re.compile(rb"^(?:<{7,} .*|>{7,} .*)$", re.MULTILINE)
 
 _Counts: TypeAlias = tuple[int, int]
 
@@ -206,20 +204,12 @@ def _counts(before: Entry, now: Entry) -> _Counts:
 def _conflicts(folder: Path, files: tuple[FileDrift, ...]) -> tuple[str, ...]:
     """The files that are unmerged in git's index, have markers in them, or a `.rej` beside them."""
     changed = (each.moved_to or each.path for each in files if each.change != "deleted")
-    marked = (path for path in changed if is_marked(_present(folder / path)))
+    marked = (path for path in changed if has_markers(_present(folder / path)))
     rejected = (
         place.relative_to(folder).as_posix().removesuffix(".rej")
         for place in files_below(folder, (".rej",))
     )
     return tuple(sorted({*_unmerged(folder), *marked, *rejected}))
-
-
-def is_marked(entry: Entry | None) -> bool:
-    """Whether the markers of a conflict stand in a file."""
-    if entry is None:
-        return False
-    starts = {found[0][:1] for found in _MARKERS.finditer(entry.content)}
-    return starts == {b"<", b">"}
 
 
 def _unmerged(folder: Path) -> set[str]:

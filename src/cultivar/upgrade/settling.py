@@ -10,10 +10,10 @@ from cultivar.errors import TemplateError, UsageError
 from cultivar.model import Answers, Check, CheckResult, Json, MergeProposal, Proof
 from cultivar.templating.questions.answers_file import answers_file, asks_for_copiers
 from cultivar.tree import Entry
-from cultivar.upgrade.drift import is_marked
 from cultivar.upgrade.finding import known_path
 from cultivar.upgrade.merging.base import Merge, Policy, Trees
 from cultivar.upgrade.merging.ladder import merge
+from cultivar.upgrade.merging.marking import has_markers
 from cultivar.upgrade.merging.proposals import with_proposals
 from cultivar.upgrade.renewing import Renewed
 from cultivar.upgrade.result import Result
@@ -52,7 +52,7 @@ def _refuse_unsettled(trees: Trees) -> None:
     """
     for path, ours in trees.ours.items():
         sides = trees.base.get(path), trees.theirs.get(path)
-        if sides[0] != sides[1] and is_marked(ours) and not any(map(is_marked, sides)):
+        if sides[0] != sides[1] and has_markers(ours) and not any(map(has_markers, sides)):
             raise UsageError(
                 f"`{path}` still holds the markers of a conflict.",
                 "Settle it first, or take the last upgrade back with `cultivar undo`.",

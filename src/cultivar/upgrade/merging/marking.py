@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
+from typing import Final
 
+from cultivar.tree import Entry
 from cultivar.upgrade.merging.hunks import Hunk, Piece, Settled
 
 _USUAL = 7
+_MARKERS: Final = re.compile(rb"^(?:<{7,} .*|>{7,} .*)$", re.MULTILINE)
+
+
+def has_markers(entry: Entry | None) -> bool:
+    """Whether the markers of a conflict stand in a file."""
+    if entry is None:
+        return False
+    starts = {found[0][:1] for found in _MARKERS.finditer(entry.content)}
+    return starts == {b"<", b">"}
 
 
 def marked_text(pieces: Sequence[Piece]) -> str:
