@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from cultivar.agent import Context, agent
 from cultivar.checking.checks import CheckRunner
 from cultivar.generation.templates import TemplateStore, is_untrusted
 from cultivar.ledger.base import ContentStore
 from cultivar.model import Proof
+from cultivar.record import replace
 from cultivar.roles import SANDBOX_TESTER, ProofOrder
 
 

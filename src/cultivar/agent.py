@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar, cast
 
 from cultivar.errors import DefinitionError
+from cultivar.record import Record, field
 from cultivar.roles import Role
 from cultivar.tool import Tool
 
@@ -15,8 +15,7 @@ Out = TypeVar("Out")
 Service = TypeVar("Service")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Context:
+class Context(Record):
     """What an agent or a graph may reach for while it acts.
 
     Services are asked for by their type, so that a definition names what it needs and gets it
@@ -54,8 +53,7 @@ class Toolbox(Protocol):
         ...
 
 
-@dataclass(frozen=True, kw_only=True)
-class Agent(Generic[In, Out]):
+class Agent(Record, Generic[In, Out]):
     """A role, and the function that fills it."""
 
     role: Role[In, Out]

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -19,6 +18,7 @@ from typing import Any, Protocol, TypeVar, cast
 from cultivar.agent import Agent, Context
 from cultivar.errors import DefinitionError, UntrustedError
 from cultivar.graph import Graph
+from cultivar.record import Record
 from cultivar.roles import Role
 from cultivar.tool import Tool
 
@@ -37,8 +37,7 @@ class BuildGraph(Protocol):
         ...
 
 
-@dataclass(frozen=True, kw_only=True)
-class Definitions:
+class Definitions(Record):
     """The definitions of a workspace, over those that Cultivar ships.
 
     Args:
@@ -126,8 +125,7 @@ class Definitions:
             )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Agents:
+class Agents(Record):
     """Whoever fills the roles, ready to act: a service for graphs."""
 
     definitions: Definitions

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal
 
 from cultivar.errors import CultivarError
@@ -13,6 +12,7 @@ from cultivar.ledger.base import Ledger, PatternStore
 from cultivar.llm.base import ModelDoor
 from cultivar.machine import Machine
 from cultivar.memory.base import Memory
+from cultivar.record import Record
 from cultivar.sandbox.choose import probe
 from cultivar.templating.origins.catalog import Catalog
 from cultivar.wiring import Services
@@ -21,8 +21,7 @@ State = Literal["good", "fair", "bad"]
 """`fair`: it works, and could be better; `bad`: something that is needed does not work."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Finding:
+class Finding(Record):
     """What was found of one part."""
 
     part: str

@@ -8,8 +8,9 @@ done again at no cost, it walks the steps itself, and the library is never loade
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
+
+from cultivar.record import Record
 
 START: Final = "__start__"
 """Where every run begins; the name is LangGraph's."""
@@ -24,16 +25,14 @@ Step: TypeAlias = Callable[[Any], Mapping[str, Any]]
 """Takes what is known, returns what it adds; may run twice and do no harm."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Choice:
+class Choice(Record):
     """What follows a step, where that depends on what is known."""
 
     decide: Callable[[Any], str]
     among: tuple[str, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Graph:
+class Graph(Record):
     """A state machine: its steps by name, and what follows each."""
 
     state: type[Any]

@@ -6,7 +6,6 @@ import sqlite3
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
@@ -14,6 +13,7 @@ from cultivar import model
 from cultivar.errors import StoreUnavailableError
 from cultivar.graph import END, START, Choice, Graph
 from cultivar.model import OpenQuestion
+from cultivar.record import Record
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -21,16 +21,14 @@ if TYPE_CHECKING:
     from langgraph.graph import StateGraph
 
 
-@dataclass(frozen=True, kw_only=True)
-class StepStarted:
+class StepStarted(Record):
     """A step of a run began."""
 
     run_id: str
     step: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class StepFinished:
+class StepFinished(Record):
     """A step of a run ended, and its checkpoint is kept."""
 
     run_id: str
@@ -49,8 +47,7 @@ OpenCheckpointer: TypeAlias = "Callable[[], BaseCheckpointSaver[Any]]"
 """Opens where checkpoints are kept, or hands out what is open."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Halt:
+class Halt(Record):
     """Where a run stopped: at its end, or at a question to a person."""
 
     values: Mapping[str, Any]
@@ -233,6 +230,6 @@ def _serializer() -> JsonPlusSerializer:
     ours = [
         (kind.__module__, kind.__qualname__)
         for kind in vars(model).values()
-        if isinstance(kind, type) and is_dataclass(kind) and kind.__module__ == model.__name__
+        if isinstance(kind, type) and issubclass(kind, Record) and kind.__module__ == model.__name__
     ]
     return JsonPlusSerializer(allowed_msgpack_modules=ours)

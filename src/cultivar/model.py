@@ -7,10 +7,11 @@ as a plain dict. They hold hashes of trees, never their bytes.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
 from typing import Literal, TypeAlias
+
+from cultivar.record import Record, field
 
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 """A value as JSON has it."""
@@ -28,8 +29,7 @@ RunStatus = Literal["running", "waiting", "done", "failed"]
 """Where a run stands; `waiting` is for a person."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Answer:
+class Answer(Record):
     """The value of one question, and why it is that."""
 
     name: str
@@ -54,8 +54,7 @@ Answers: TypeAlias = tuple[Answer, ...]
 """One answer a question, in the order of the questions."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class TemplateRef:
+class TemplateRef(Record):
     """A template at one version, with all that it takes to load it again."""
 
     id: str
@@ -71,8 +70,7 @@ class TemplateRef:
     language: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Check:
+class Check(Record):
     """A command with a verdict."""
 
     name: str
@@ -90,8 +88,7 @@ class Check:
     """A shell command that may mend what the check complains of, like `ruff check --fix .`"""
 
 
-@dataclass(frozen=True, kw_only=True)
-class CheckResult:
+class CheckResult(Record):
     """What one check said of one tree."""
 
     check: str
@@ -108,8 +105,7 @@ class CheckResult:
     cached: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class Proof:
+class Proof(Record):
     """What all checks said of one tree."""
 
     results: tuple[CheckResult, ...]
@@ -136,8 +132,7 @@ class Proof:
         return sum(r.weight for r in verified if r.verdict == "passed") / total
 
 
-@dataclass(frozen=True, kw_only=True)
-class SlotBody:
+class SlotBody(Record):
     """What stands in a slot: a region of a rendered file that a model may write."""
 
     path: str
@@ -145,8 +140,7 @@ class SlotBody:
     body: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Edit:
+class Edit(Record):
     """Replace `search`, which stands once in the file at `path`, with `replace`."""
 
     path: str
@@ -154,8 +148,7 @@ class Edit:
     replace: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Fix:
+class Fix(Record):
     """What made a failure go away: edits to files, or a command run in the sandbox."""
 
     id: str
@@ -166,8 +159,7 @@ class Fix:
     worked: int = 0
 
 
-@dataclass(frozen=True, kw_only=True)
-class FailurePattern:
+class FailurePattern(Record):
     """What failures with one cause have in common."""
 
     id: str
@@ -186,8 +178,7 @@ class FailurePattern:
     """Of a recalled pattern: how near it is to what was asked, 0 to 1."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Draft:
+class Draft(Record):
     """One attempt of the generator: the tree that it made and how."""
 
     tree_hash: str
@@ -199,8 +190,7 @@ class Draft:
     """The ids of the known fixes that were applied."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Attempt:
+class Attempt(Record):
     """A draft with its proof."""
 
     number: int
@@ -210,8 +200,7 @@ class Attempt:
     """The ids of the failure patterns that its failures joined."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Delivery:
+class Delivery(Record):
     """What writing a tree did, or would do, in paths relative to its folder."""
 
     folder: str
@@ -227,8 +216,7 @@ class Delivery:
     """Which of them says what was answered."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Trial:
+class Trial(Record):
     """One try of a fix, after an attempt that failed in a pattern's way."""
 
     pattern_id: str
@@ -236,8 +224,7 @@ class Trial:
     worked: bool
 
 
-@dataclass(frozen=True, kw_only=True)
-class Usage:
+class Usage(Record):
     """What model calls took."""
 
     calls: int = 0
@@ -247,8 +234,7 @@ class Usage:
     seconds: float = 0.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Order:
+class Order(Record):
     """What a user asked of `generate`."""
 
     task: str
@@ -275,8 +261,7 @@ ConflictStyle = Literal["markers", "rej"]
 """How a conflict is shown: markers in the file, or the rejected part beside it in `<file>.rej`."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class UpgradeOrder:
+class UpgradeOrder(Record):
     """What a user asked of `upgrade`: to bring one generated output to another version."""
 
     folder: str
@@ -321,8 +306,7 @@ FileAction = Literal["added", "changed", "deleted", "moved", "kept", "conflict"]
 """What became of a file; `kept`: it is as the person has it, though the template changed it."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class FileChange:
+class FileChange(Record):
     """What an upgrade did, or would do, to one file."""
 
     path: str
@@ -337,8 +321,7 @@ class FileChange:
     """Of a conflict, how many places of the file are open."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class AnswerChange:
+class AnswerChange(Record):
     """What an upgrade did to one answer."""
 
     name: str
@@ -348,8 +331,7 @@ class AnswerChange:
     why: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class ProposedHunk:
+class ProposedHunk(Record):
     """What one open place might become."""
 
     path: str
@@ -358,8 +340,7 @@ class ProposedHunk:
     reason: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class MergeProposal:
+class MergeProposal(Record):
     """What open places might become. Whoever asked holds each to the rules of a merge."""
 
     hunks: tuple[ProposedHunk, ...] = ()
@@ -370,16 +351,14 @@ class MergeProposal:
 RiskLevel = Literal["low", "medium", "high"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Risk:
+class Risk(Record):
     """How much a person should look at before they take an upgrade, and at what."""
 
     level: RiskLevel
     reasons: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class UpgradeReport:
+class UpgradeReport(Record):
     """What an upgrade came to."""
 
     folder: str
@@ -412,8 +391,7 @@ MigrationStage = Literal["before", "after"]
 MigrationOutcome = Literal["done", "conflicts", "failed", "undone"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class ScriptRun:
+class ScriptRun(Record):
     """One migration script of a template, as it was run over a project."""
 
     script: str
@@ -431,8 +409,7 @@ class ScriptRun:
     """The end of what it printed."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Migration:
+class Migration(Record):
     """One upgrade of one output, as the ledger keeps it (`template_migrations`)."""
 
     id: str
@@ -463,8 +440,7 @@ class Migration:
     error: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Generation:
+class Generation(Record):
     """One use of a template, as the ledger keeps it (`template_generations`)."""
 
     id: str
@@ -511,8 +487,7 @@ class Generation:
         return {"passed": True, "failed": False, "not_verified": None}[self.proof.verdict]
 
 
-@dataclass(frozen=True, kw_only=True)
-class OpenQuestion:
+class OpenQuestion(Record):
     """A question that is still open, as a person is asked it (the payload of an interrupt)."""
 
     name: str

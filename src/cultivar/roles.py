@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from cultivar.model import (
@@ -15,13 +14,13 @@ from cultivar.model import (
     Proof,
     TemplateRef,
 )
+from cultivar.record import Record
 
 In = TypeVar("In")
 Out = TypeVar("Out")
 
 
-@dataclass(frozen=True)
-class Role(Generic[In, Out]):
+class Role(Record, Generic[In, Out], kw_only=False):
     """A typed port. Whoever fills it takes an `In` and returns an `Out`."""
 
     name: str
@@ -29,8 +28,7 @@ class Role(Generic[In, Out]):
     returns: type[Out]
 
 
-@dataclass(frozen=True, kw_only=True)
-class InferenceOrder:
+class InferenceOrder(Record):
     """Answer a template's questions from the words of a task."""
 
     run_id: str
@@ -40,15 +38,13 @@ class InferenceOrder:
     """What is answered already and stays so."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Inference:
+class Inference(Record):
     """An answer to every question, each with its source."""
 
     answers: Answers
 
 
-@dataclass(frozen=True, kw_only=True)
-class DraftOrder:
+class DraftOrder(Record):
     """Make a tree of a template and its answers."""
 
     run_id: str
@@ -65,8 +61,7 @@ class DraftOrder:
     """Whether the user lets untrusted code run without a wall."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class ProofOrder:
+class ProofOrder(Record):
     """Say whether a tree holds what its template promises."""
 
     template: TemplateRef
@@ -76,8 +71,7 @@ class ProofOrder:
     unconfined: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class OpenHunk:
+class OpenHunk(Record):
     """A place that both a person and a template changed, each in a way of their own."""
 
     number: int
@@ -91,16 +85,14 @@ class OpenHunk:
     """The lines below."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class OpenFile:
+class OpenFile(Record):
     """A file that no rule could merge, with every place that is open."""
 
     path: str
     hunks: tuple[OpenHunk, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
-class MergeOrder:
+class MergeOrder(Record):
     """Say what the open places of an upgrade should become."""
 
     run_id: str

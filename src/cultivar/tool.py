@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, Generic, ParamSpec, TypeVar
 
 from cultivar.model import Json
+from cultivar.record import Record, field
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Characteristics:
+class Characteristics(Record):
     """What may be done with a tool without harm."""
 
     idempotent: bool = False
@@ -23,8 +22,7 @@ class Characteristics:
     test_data_available: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class Case:
+class Case(Record):
     """An input of a tool, with what must come out."""
 
     input: dict[str, Json]
@@ -34,8 +32,7 @@ class Case:
     description: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Tool(Generic[P, R]):
+class Tool(Record, Generic[P, R]):
     """A function with its characteristics and its cases."""
 
     call: Callable[P, R]

@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Literal
 
 from cultivar.errors import UnsafeError
+from cultivar.record import Record
 
 Mode = Literal["file", "executable", "link"]
 """What an entry is; of a link, the content is its target."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Entry:
+class Entry(Record, dict=True):
     """One file or link of a tree."""
 
     content: bytes

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pytest
 from dirty_equals import IsPartialDict
@@ -15,6 +15,7 @@ from cultivar.errors import (
     UnsafeError,
 )
 from cultivar.model import Check, CheckResult, Proof
+from cultivar.record import replace
 from cultivar.sandbox.base import Command, Completed, Limits, Sandbox
 from cultivar.sandbox.bubblewrap import Bubblewrap
 from cultivar.sandbox.process import PlainProcess

@@ -10,7 +10,7 @@ import sys
 import tarfile
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ from cultivar.checking.interpreters import copied_interpreter, find_interpreter,
 from cultivar.checking.makers import HostMaker, ImageMaker, environments_for
 from cultivar.checking.requirements import find_program, read_needs
 from cultivar.errors import EnvironmentUnavailableError, UnsafeError
+from cultivar.record import replace
 from cultivar.sandbox.base import Command, Limits
 from cultivar.sandbox.bubblewrap import Bubblewrap
 from cultivar.sandbox.container import Container

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from cultivar.agent import Context
 from cultivar.definitions import Definitions, builtin_root, load_file
 from cultivar.errors import DefinitionError, UntrustedError
 from cultivar.model import Json
+from cultivar.record import Record
 from cultivar.roles import GENERATOR, INFERRER
 from cultivar.tool import Tool
 
@@ -78,7 +78,7 @@ def test_our_definitions_declare_no_state(path: Path) -> None:
     """A type that lives in a path-loaded file comes back from a checkpoint as a plain dict."""
     module = load_file(path, f"cultivar_definitions.probe.{path.stem}")
     own = [v for v in vars(module).values() if getattr(v, "__module__", "") == module.__name__]
-    assert not [v for v in own if isinstance(v, type) and is_dataclass(v)]
+    assert not [v for v in own if isinstance(v, type) and issubclass(v, Record)]
 
 
 TOOLS = sorted(path.stem for path in (builtin_root() / "tools").glob("*.py"))

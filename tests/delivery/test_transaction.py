@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from cultivar.delivery.returning import NEW, OLD, staged
 from cultivar.delivery.transaction import STAGE, apply, recover, take_back
 from cultivar.delivery.undoing import look_at_undo, undo
 from cultivar.errors import ChangedError, UnsafeError, WriteError
+from cultivar.record import to_builtins
 from cultivar.testing.folders import picture
 from cultivar.tree import Entry, Tree, read_tree, text_entry
 
@@ -194,7 +194,7 @@ def _interrupt(folder: Path, journals: Journals) -> Path:
     written = {path: identity(entry) for path, entry in NEW_TREE.items()}
     note = Note(folder=str(folder), stage=stage.name, written=written, added=("c/d",), made=("c",))
     journals.deliveries.mkdir(parents=True)
-    journals.of(folder).write_text(json.dumps(asdict(note)))
+    journals.of(folder).write_text(json.dumps(to_builtins(note)))
     return stage
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -47,7 +46,6 @@ class Shout(Extension):
 """
 
 
-@dataclass(frozen=True, kw_only=True)
 class ShoutMaker(HostMaker):
     """Installs one package, which no registry has."""
 

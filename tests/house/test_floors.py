@@ -9,7 +9,10 @@ from cultivar.definitions import builtin_root
 
 SOURCE = builtin_root() / "src" / "cultivar"
 
-GROUND = ["errors", "ownership", "tree", "model", "settings", "roles", "tool", "agent", "graph"]
+GROUND = [
+    *("errors", "ownership", "record", "tree", "model"),
+    *("settings", "roles", "tool", "agent", "graph"),
+]
 TOP = ["definitions", "machine", "wiring", "doctor", "workspace", "application"]
 FLOORS: list[list[str]] = [
     *[[room] for room in GROUND],

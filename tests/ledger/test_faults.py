@@ -10,7 +10,6 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import IO, cast
 
@@ -23,6 +22,7 @@ from cultivar.ledger.blobs import SqlContentStore
 from cultivar.ledger.database import Database, connect
 from cultivar.ledger.generations import SqlGenerations
 from cultivar.ledger.sql import open_ledger
+from cultivar.record import replace
 from cultivar.testing.generations import TREE, generation_of
 from cultivar.tree import Entry, Tree, text_entry
 

@@ -4,12 +4,13 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from cultivar.checking.interpreters import Interpreter, find_interpreter
+from cultivar.record import replace
 from cultivar.sandbox.base import Command, Completed, Limits
 from cultivar.sandbox.bubblewrap import Bubblewrap, Wall
 from cultivar.tree import Tree

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -17,6 +16,7 @@ import psutil
 import pytest
 
 from cultivar.errors import UnsafeError
+from cultivar.record import replace
 from cultivar.sandbox.base import Completed, Limits
 from cultivar.sandbox.bubblewrap import Wall
 from cultivar.sandbox.seccomp import numbers

@@ -3,12 +3,12 @@ from __future__ import annotations
 import os
 import threading
 import warnings
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from cultivar.errors import SandboxUnavailableError
+from cultivar.record import replace
 from cultivar.sandbox.base import Command, Limits
 from cultivar.sandbox.bubblewrap import Bubblewrap
 from cultivar.tree import Entry, Tree, text_entry

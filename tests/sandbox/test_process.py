@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from cultivar.errors import UnsafeError
 from cultivar.model import EndedBy
+from cultivar.record import replace
 from cultivar.sandbox.base import Command, Limits
 from cultivar.sandbox.process import PlainProcess
 from cultivar.tree import Tree

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 
 from cultivar.errors import CultivarError, TemplateError
 from cultivar.model import Answer, Answers, Json, TemplateRef
+from cultivar.record import replace
 from cultivar.templating.jinja.environment import environment_of, evaluate_bool, render_text
 from cultivar.templating.rendering.render import Rendered, render
 from cultivar.templating.template import Rules, Template

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -24,6 +24,7 @@ from cultivar.model import (
     Migration,
     SlotBody,
 )
+from cultivar.record import replace
 from cultivar.templating.origins.catalog import Catalog
 from cultivar.templating.questions.interview import interview
 from cultivar.templating.reading.loading import parse_template

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from cultivar.checking.environments import Environments
 from cultivar.checking.makers import HostMaker
 from cultivar.errors import UnsafeError, UntrustedError
 from cultivar.model import ScriptRun
+from cultivar.record import replace
 from cultivar.sandbox.base import Limits
 from cultivar.sandbox.bubblewrap import Bubblewrap
 from cultivar.sandbox.process import PlainProcess

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -18,6 +18,7 @@ from cultivar.generation.templates import TemplateStore
 from cultivar.ledger.base import Query
 from cultivar.ledger.sql import SqlLedger
 from cultivar.model import Answers, Generation, Json, SlotBody, UpgradeOrder
+from cultivar.record import replace
 from cultivar.templating.origins.catalog import Catalog
 from cultivar.templating.questions.interview import interview
 from cultivar.templating.rendering.render import render
@@ -138,7 +139,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 def order_for(output: Output, **changes: object) -> UpgradeOrder:
     """An upgrade of `output`."""
     order = UpgradeOrder(folder=str(output.folder), answers_file=output.answers_file)
-    return replace(order, **changes)  # type: ignore[arg-type]  # the tests name fields of it
+    return replace(order, **changes)
 
 
 def recorded(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import cast
 
 from cultivar.application.generating import Generated, Generating
@@ -14,6 +13,7 @@ from cultivar.errors import UsageError
 from cultivar.generation.vault import Vault
 from cultivar.ledger.base import Ledger, Run
 from cultivar.model import Json
+from cultivar.record import replace
 
 
 class Cultivar(Generating, Upgrading, Looking):

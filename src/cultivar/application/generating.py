@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypedDict, Unpack
@@ -24,6 +23,7 @@ from cultivar.model import (
     RunStatus,
     TemplateRef,
 )
+from cultivar.record import Record
 from cultivar.templating.origins.catalog import Catalog
 from cultivar.templating.template import Template
 
@@ -55,8 +55,7 @@ class GenerateOptions(TypedDict, total=False):
     """Whether a template's newest version may be a pre-release."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Generated:
+class Generated(Record):
     """What became of a run of `generate`."""
 
     run_id: str

@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
@@ -32,6 +31,7 @@ from cultivar.model import (
     UpgradeOrder,
     UpgradeReport,
 )
+from cultivar.record import Record, replace
 from cultivar.settings import NO_MODEL
 from cultivar.templating.making.making import Making
 from cultivar.templating.questions.answers_file import KeptAnswers
@@ -85,8 +85,7 @@ class UpgradeOptions(TypedDict, total=False):
     """Whether untrusted code may run without a wall."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Upgraded:
+class Upgraded(Record):
     """What became of a run of `upgrade`."""
 
     run_id: str

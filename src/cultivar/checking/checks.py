@@ -11,7 +11,6 @@ import json
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 import regex
@@ -20,6 +19,7 @@ from cultivar.checking.output import readable
 from cultivar.errors import EnvironmentUnavailableError
 from cultivar.ledger.base import VerdictCache
 from cultivar.model import Check, CheckResult, EndedBy, Proof
+from cultivar.record import Record, field, replace, to_builtins
 from cultivar.sandbox.base import Command, Completed, Limits, Sandbox
 from cultivar.tree import Tree
 
@@ -54,8 +54,7 @@ _LIMIT_WORDS: Final[dict[EndedBy, str]] = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Ran:
+class Ran(Record):
     """A command that was run for what it makes of a tree."""
 
     succeeded: bool
@@ -68,8 +67,7 @@ class Ran:
         return _without_leftovers(before, self.tree)
 
 
-@dataclass(frozen=True, kw_only=True)
-class CheckRunner:
+class CheckRunner(Record):
     """Says whether trees hold what their templates promise.
 
     Args:
@@ -185,7 +183,7 @@ def _command(run: str, needed: Environment, *, collect: bool = False) -> Command
 
 def _key(check: Check, tree: Tree, needed: Environment, sandbox: str, limits: Limits) -> str:
     asked = [check.run, check.expect]
-    said = [_VERDICT_FORMAT, tree.hash, asked, needed.id, sandbox, asdict(limits)]
+    said = [_VERDICT_FORMAT, tree.hash, asked, needed.id, sandbox, to_builtins(limits)]
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 

@@ -11,7 +11,6 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -20,6 +19,7 @@ from filelock import FileLock
 from cultivar.checking.interpreters import readable_in_sandbox
 from cultivar.checking.requirements import Program, read_needs
 from cultivar.errors import EnvironmentUnavailableError
+from cultivar.record import Record
 from cultivar.sandbox.base import SYSTEM_PATH
 
 _FORMAT: Final = 1
@@ -45,8 +45,7 @@ _VARIABLES: Final = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Environment:
+class Environment(Record):
     """What a check has in reach."""
 
     id: str
@@ -93,8 +92,7 @@ class Maker(Protocol):
         ...
 
 
-@dataclass(frozen=True, kw_only=True)
-class Environments:
+class Environments(Record):
     """Has environments made, and keeps them in a folder.
 
     Args:

@@ -7,13 +7,13 @@ import shutil
 import stat
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from filelock import FileLock
 
 from cultivar.errors import EnvironmentUnavailableError
+from cultivar.record import Record
 from cultivar.sandbox.base import SYSTEM_PATH
 from cultivar.sandbox.bubblewrap import NOBODY
 
@@ -22,8 +22,7 @@ _NEWEST: Final = 20
 _NOT_COPIED: Final = ("site-packages", "test", "idlelib", "config-*")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Interpreter:
+class Interpreter(Record):
     """A Python that is there."""
 
     path: Path

@@ -11,7 +11,6 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Final
@@ -20,6 +19,7 @@ from cultivar.checking.environments import Environments
 from cultivar.checking.interpreters import Interpreter, find_interpreter
 from cultivar.checking.requirements import Program, find_program
 from cultivar.errors import EnvironmentUnavailableError
+from cultivar.record import Record, field
 from cultivar.sandbox.base import Sandbox
 from cultivar.sandbox.container import Container
 
@@ -41,8 +41,7 @@ def environments_for(sandbox: Sandbox, cache: Path) -> Environments:
     return Environments(cache=cache, maker=HostMaker(cache=cache))
 
 
-@dataclass(frozen=True, kw_only=True)
-class HostMaker:
+class HostMaker(Record, dict=True):
     """Makes environments from a Python of this machine, with uv where there is one, else pip.
 
     Args:
@@ -94,8 +93,7 @@ class HostMaker:
             _run([python, "-I", "-S", "-m", "compileall", "-q", "-j", "2", library])
 
 
-@dataclass(frozen=True, kw_only=True)
-class ImageMaker:
+class ImageMaker(Record, dict=True):
     """Makes environments from the Python of a container's image, in containers of it.
 
     Args:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from packaging.requirements import InvalidRequirement, Requirement
 
 from cultivar.errors import EnvironmentUnavailableError, UnsafeError
+from cultivar.record import Record
 from cultivar.sandbox.base import SYSTEM_PATH
 
 _PROGRAM: Final = "program:"
@@ -22,8 +22,7 @@ _SYSTEM: Final = ("/usr", "/opt", "/nix/store", "/gnu/store")
 """Where programs are that belong to the machine and not to a user."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Program:
+class Program(Record):
     """A program of the system."""
 
     id: str
@@ -34,8 +33,7 @@ class Program:
     """What a sandbox needs to be given to run it, beside the system."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Needs:
+class Needs(Record):
     """What a set of checks needs."""
 
     requirements: tuple[str, ...] = ()

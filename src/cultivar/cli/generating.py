@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     from cultivar.model import Delivery, Generation
 
 
-@dataclass(frozen=True, kw_only=True)
 class GenerateCommand(RunOptions):
     """What a user may say to `cultivar generate`."""
 
@@ -62,7 +60,6 @@ class GenerateCommand(RunOptions):
     ] = False
 
 
-@dataclass(frozen=True, kw_only=True)
 class ResumeCommand(RunOptions):
     """What a user may say to `cultivar resume`."""
 

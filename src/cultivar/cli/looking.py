@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,6 +22,7 @@ from cultivar.cli.output import (
     table,
     verdict_line,
 )
+from cultivar.record import Record
 
 if TYPE_CHECKING:
     from cultivar.application.cultivar import Cultivar
@@ -36,8 +36,7 @@ Which = Annotated[
 ]
 
 
-@dataclass(frozen=True, kw_only=True)
-class HistoryCommand:
+class HistoryCommand(Record):
     """What a user may say to `cultivar history`."""
 
     template: Annotated[str, typer.Option("--template", "-t", metavar="ID")] = ""
@@ -49,16 +48,14 @@ class HistoryCommand:
     as_json: Json = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class OneCommand:
+class OneCommand(Record):
     """What a user may say to `cultivar show` and `cultivar why`."""
 
     which: Which
     as_json: Json = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class ExportCommand:
+class ExportCommand(Record):
     """What a user may say to `cultivar export`."""
 
     which: Which
@@ -67,8 +64,7 @@ class ExportCommand:
     ] = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class StatsCommand:
+class StatsCommand(Record):
     """What a user may say to `cultivar stats`."""
 
     template: Annotated[str, typer.Argument(metavar="[TEMPLATE]", help="One template's id.")] = ""

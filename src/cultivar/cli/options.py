@@ -1,4 +1,4 @@
-"""Commands whose options are a frozen dataclass: one name for what a user gave.
+"""Commands whose options are a record: one name for what a user gave.
 
 A field's type is written as for Typer, `Annotated[type, typer.Option(...)]`; its default is the
 option's.
@@ -6,15 +6,18 @@ option's.
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 import signal
 from collections.abc import Callable
 from typing import Any, TypeVar, get_type_hints
 
 import typer
+from msgspec import NODEFAULT
+from msgspec.structs import FieldInfo
 
-Options = TypeVar("Options")
+from cultivar.record import Record, fields
+
+Options = TypeVar("Options", bound=Record)
 Action = Callable[[Options], int | None]
 """What a command does; it returns the exit code, None for 0."""
 
@@ -39,7 +42,7 @@ def command(
     Args:
         app: Where to.
         name: As the user types it.
-        options: A dataclass whose fields are the command's arguments and options.
+        options: A record whose fields are the command's arguments and options.
     """
 
     def register(act: Action[Options]) -> Action[Options]:
@@ -52,9 +55,8 @@ def command(
             if code:
                 raise typer.Exit(code)
 
-        shape: Any = options
         hints = get_type_hints(options, include_extras=True)
-        parameters = [_parameter(field, hints) for field in dataclasses.fields(shape)]
+        parameters = [_parameter(field, hints) for field in fields(options)]
         callback.__doc__ = act.__doc__
         callback.__annotations__ = hints
         vars(callback)["__signature__"] = inspect.Signature(parameters)
@@ -64,11 +66,11 @@ def command(
     return register
 
 
-def _parameter(field: dataclasses.Field[Any], hints: dict[str, Any]) -> inspect.Parameter:
+def _parameter(field: FieldInfo, hints: dict[str, Any]) -> inspect.Parameter:
     default: Any = inspect.Parameter.empty
-    if field.default is not dataclasses.MISSING:
+    if field.default is not NODEFAULT:
         default = field.default
-    elif field.default_factory is not dataclasses.MISSING:
+    elif field.default_factory is not NODEFAULT:
         default = field.default_factory()
     return inspect.Parameter(
         field.name,

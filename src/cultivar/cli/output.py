@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cultivar.model import Answers, Generation, Proof
+from cultivar.record import to_builtins
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,9 +29,12 @@ def print_json(value: object) -> None:
 
 def plain(value: object) -> Any:
     """`value` in the types that JSON has."""
-    from pydantic_core import to_jsonable_python
+    return to_builtins(value, enc_hook=_plain)
 
-    return to_jsonable_python(value)
+
+def _plain(value: object) -> object:
+    """What msgspec does not know: a path, and a mapping that is no dict."""
+    return dict(value) if isinstance(value, Mapping) else str(value)
 
 
 def console(*, stderr: bool = False) -> Console:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cultivar.cli.output import console, escape, plain, printable
 from cultivar.errors import UsageError
+from cultivar.record import Record
 
 if TYPE_CHECKING:
     from cultivar.application.cultivar import Cultivar
@@ -39,8 +39,7 @@ STEPS = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class RunOptions:
+class RunOptions(Record):
     """Options of every command that may call a model."""
 
     model: Annotated[

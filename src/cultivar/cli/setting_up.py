@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,21 +9,20 @@ import typer
 
 from cultivar.cli.options import command
 from cultivar.cli.output import console, escape, plain, print_json, table
+from cultivar.record import Record
 
 if TYPE_CHECKING:
     from cultivar.templating.template import Question, Template
 
 
-@dataclass(frozen=True, kw_only=True)
-class InitCommand:
+class InitCommand(Record):
     """What a user may say to `cultivar init`."""
 
     folder: Annotated[Path, typer.Argument(metavar="[FOLDER]", help="The workspace.")] = Path()
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class TemplatesCommand:
+class TemplatesCommand(Record):
     """What a user may say to `cultivar templates`."""
 
     template: Annotated[
@@ -34,8 +32,7 @@ class TemplatesCommand:
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class DoctorCommand:
+class DoctorCommand(Record):
     """What a user may say to `cultivar doctor`."""
 
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from cultivar.upgrade.outputs import Output
 
 
-@dataclass(frozen=True, kw_only=True)
 class UpgradeCommand(RunOptions):
     """What a user may say to `cultivar upgrade`."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -12,6 +11,7 @@ from cultivar.cli.changes import CONFLICTS
 from cultivar.cli.options import command
 from cultivar.cli.output import console, escape, plain, print_json, printable
 from cultivar.errors import NotKnownError
+from cultivar.record import Record
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,8 +25,7 @@ _AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _Place = Annotated[Path, typer.Argument(metavar="[PATH]", help="A folder, or what is in it.")]
 
 
-@dataclass(frozen=True, kw_only=True)
-class CheckCommand:
+class CheckCommand(Record):
     """What a user may say to `cultivar check`."""
 
     place: _Place = Path()
@@ -39,8 +38,7 @@ class CheckCommand:
     as_json: _AsJson = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class UndoCommand:
+class UndoCommand(Record):
     """What a user may say to `cultivar undo`."""
 
     run: Annotated[
@@ -49,16 +47,14 @@ class UndoCommand:
     as_json: _AsJson = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class BlameCommand:
+class BlameCommand(Record):
     """What a user may say to `cultivar blame`."""
 
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A generated file.")]
     as_json: _AsJson = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class AdoptCommand:
+class AdoptCommand(Record):
     """What a user may say to `cultivar adopt`."""
 
     place: _Place = Path()

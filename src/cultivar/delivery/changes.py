@@ -7,8 +7,8 @@ link that was not there before.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 
+from cultivar.record import Record, field
 from cultivar.tree import Entry, Tree
 
 Entries = Mapping[str, Entry | None]
@@ -23,8 +23,7 @@ def index_lines(said: Mapping[str, Iterable[str]]) -> IndexLines:
     return {path: tuple(lines) for path, lines in said.items()}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Unmerged:
+class Unmerged(Record):
     """The versions of a file that a person has to merge, as git's index keeps them."""
 
     base: Entry | None
@@ -32,8 +31,7 @@ class Unmerged:
     theirs: Entry | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Changes:
+class Changes(Record):
     """What is to become of a folder's files.
 
     Raises:
@@ -63,8 +61,7 @@ class Changes:
 _PLAIN = Entry(content=b"")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Applied:
+class Applied(Record):
     """What became of a folder's files, by path."""
 
     added: tuple[str, ...] = ()

@@ -10,13 +10,13 @@ import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from cultivar.delivery.changes import IndexLines, Unmerged, index_lines
 from cultivar.delivery.repository import WorkRepository
 from cultivar.errors import WriteError
+from cultivar.record import Record, to_builtins
 from cultivar.tree import Entry, Mode
 
 _MODES: Final[dict[Mode, str]] = {"file": "100644", "executable": "100755", "link": "120000"}
@@ -27,8 +27,7 @@ _PATIENCE = 5.0
 _PAUSE = 0.02
 
 
-@dataclass(frozen=True, kw_only=True)
-class Exchange:
+class Exchange(Record):
     """An index that is ready to take the place of the present one."""
 
     root: str
@@ -58,7 +57,8 @@ class Exchange:
 
     def noted(self) -> dict[str, Any]:
         """Itself, for a journal."""
-        return asdict(self)
+        noted: dict[str, Any] = to_builtins(self)
+        return noted
 
 
 def noted_exchange(noted: Mapping[str, Any]) -> Exchange:

@@ -13,12 +13,12 @@ import os
 import time
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from cultivar.delivery.places import write_synced
 from cultivar.errors import WriteError
+from cultivar.record import Record, field, to_builtins
 
 PATIENCE = 60.0
 """Seconds to wait for another delivery into the same folder."""
@@ -26,8 +26,7 @@ PATIENCE = 60.0
 _PAUSE = 0.02
 
 
-@dataclass(frozen=True)
-class Journals:
+class Journals(Record, kw_only=False):
     """The deliveries that are under way, and those that can be undone."""
 
     home: Path
@@ -53,8 +52,7 @@ def digest_of(folder: Path) -> str:
     return hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:32]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Note:
+class Note(Record):
     """All that is needed to take a delivery back."""
 
     folder: str
@@ -86,7 +84,7 @@ def write_note(journal: Path, note: Note) -> None:
 def prepare_note(journal: Path, note: Note) -> Path:
     """Write a note beside the journal that only needs to take its place."""
     part = journal.with_suffix(".part")
-    write_synced(part, json.dumps(asdict(note)).encode())
+    write_synced(part, json.dumps(to_builtins(note)).encode())
     return part
 
 

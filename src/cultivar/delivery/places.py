@@ -9,10 +9,10 @@ import stat
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from cultivar.errors import WriteError
+from cultivar.record import Record
 from cultivar.tree import Entry, read_entry
 
 _AT_ONCE = 16
@@ -21,8 +21,7 @@ _NOWHERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 """What the system says of a path that leads nowhere: a link may lead in a circle too."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Standing:
+class Standing(Record):
     """A file or link as it stands on the disk."""
 
     entry: Entry

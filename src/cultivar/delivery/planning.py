@@ -6,16 +6,15 @@ import os
 import posixpath
 import stat
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from cultivar.delivery.changes import Applied, Changes, Entries
 from cultivar.delivery.places import Standing, exists, is_folder, standing
 from cultivar.errors import ChangedError, UnsafeError
+from cultivar.record import Record
 
 
-@dataclass(frozen=True, kw_only=True)
-class Plan:
+class Plan(Record):
     """What changes take on the disk; it is silent about files that stay as they are."""
 
     before: Mapping[str, Standing | None]

@@ -15,6 +15,7 @@ from cultivar.delivery.repository import names
 from cultivar.delivery.transaction import STAGE
 from cultivar.delivery.worktree import WorkTree
 from cultivar.errors import UnsafeError, UsageError
+from cultivar.record import Record
 from cultivar.tree import Entry, Tree, read_entry
 
 MAX_FILE: Final = 8 * 2**20
@@ -31,8 +32,7 @@ _JUNK: Final = frozenset(
 """Folders whose files others made; they are left out where no git tells which are the project's."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Project:
+class Project(Record):
     """The files of a project."""
 
     tree: Tree

@@ -6,7 +6,6 @@ import json
 import shutil
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from difflib import get_close_matches
 from itertools import accumulate
 from pathlib import Path
@@ -17,6 +16,7 @@ from cultivar.delivery.journal import Journals, digest_of
 from cultivar.delivery.places import Standing, write_synced
 from cultivar.delivery.planning import Plan, parents
 from cultivar.errors import NotKnownError, WriteError
+from cultivar.record import Record, field
 from cultivar.tree import Entry
 
 KEPT_RUNS: Final = 50
@@ -26,8 +26,7 @@ KEPT_BYTES: Final = 256 * 2**20
 """What the records of one folder may take on the disk; as much as a template's repository may."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class UndoRecord:
+class UndoRecord(Record):
     """What one run did to a folder."""
 
     run_id: str

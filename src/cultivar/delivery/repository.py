@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from cultivar.delivery.changes import IndexLines
 from cultivar.errors import CultivarError, UnavailableError, UsageError
+from cultivar.record import Record
 from cultivar.templating.origins.git import local_repository, run_git
 
 _UNFINISHED: Final = {
@@ -20,8 +20,7 @@ _UNFINISHED: Final = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class WorkRepository:
+class WorkRepository(Record):
     """A repository with files, seen from a folder in it."""
 
     root: Path

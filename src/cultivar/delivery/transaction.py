@@ -10,7 +10,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cultivar.delivery import index
@@ -39,6 +38,7 @@ from cultivar.delivery.records import keep_record
 from cultivar.delivery.repository import repository_of
 from cultivar.delivery.returning import NEW, OLD, put_back, staged
 from cultivar.errors import ChangedError, CultivarError, WriteError
+from cultivar.record import Record, replace
 
 STAGE = ".cultivar-stage-"
 """How the folder beside the files is named in which a delivery is prepared."""
@@ -133,8 +133,7 @@ def recover(journals: Journals) -> tuple[str, ...]:
     return tuple(map(str, folders))
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Delivery:
+class _Delivery(Record):
     """A delivery that is under way."""
 
     folder: Path

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from cultivar.delivery.changes import Changes
@@ -14,11 +13,11 @@ from cultivar.delivery.planning import refuse_links_out
 from cultivar.delivery.transaction import delivering, write
 from cultivar.errors import DestinationError
 from cultivar.model import Delivery
+from cultivar.record import Record
 from cultivar.tree import Entry, Tree
 
 
-@dataclass(frozen=True, kw_only=True)
-class Manner:
+class Manner(Record):
     """How a tree is written."""
 
     force: bool = False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from cultivar.delivery.changes import Applied, Changes, Entries, IndexLines
@@ -13,11 +12,11 @@ from cultivar.delivery.planning import parents
 from cultivar.delivery.records import UndoRecord, undo_record
 from cultivar.delivery.repository import repository_of
 from cultivar.delivery.transaction import delivering, take_back, write
+from cultivar.record import Record
 from cultivar.tree import Entry
 
 
-@dataclass(frozen=True, kw_only=True)
-class Edited:
+class Edited(Record):
     """A file that a person changed after a run had written it."""
 
     before: Entry | None
@@ -27,8 +26,7 @@ class Edited:
     now: Entry | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Undone:
+class Undone(Record):
     """What undoing a run did, or would do."""
 
     folder: Path

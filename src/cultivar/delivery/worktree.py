@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from pathlib import Path
 
 from cultivar.delivery.repository import WorkRepository, names, repository_of
 from cultivar.errors import DirtyError, UsageError
+from cultivar.record import Record
 
 
-@dataclass(frozen=True, kw_only=True)
-class WorkTree:
+class WorkTree(Record):
     """What git says of the files in a folder; paths are relative to it."""
 
     folder: Path

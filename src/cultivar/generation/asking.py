@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 
 from cultivar.agent import Context
 from cultivar.errors import AnswerError
@@ -11,6 +10,7 @@ from cultivar.generation.templates import TemplateStore
 from cultivar.generation.vault import Vault
 from cultivar.generation.workshop import Workshop
 from cultivar.model import Answer, Answers, Json, OpenQuestion, TemplateRef
+from cultivar.record import Record, replace
 from cultivar.settings import Settings
 from cultivar.templating.making.making import Made, Making
 from cultivar.templating.questions.asking import AskedQuestion
@@ -18,8 +18,7 @@ from cultivar.templating.questions.interview import open_question
 from cultivar.templating.template import Template
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Known:
+class _Known(Record):
     """What is known while a person is asked; each reply makes the next one."""
 
     template: Template

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import chain
 
 from cultivar.agent import Context
@@ -11,6 +10,7 @@ from cultivar.generation.templates import TemplateStore
 from cultivar.ledger.base import ContentStore, Ledger, PatternStore, Query
 from cultivar.memory.base import Memory
 from cultivar.model import Attempt, CheckResult, FailurePattern, Fix, TemplateRef
+from cultivar.record import replace
 
 RECALLED = 3
 """How many failure patterns a generation is told of."""

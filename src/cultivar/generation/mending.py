@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from cultivar.agent import Context
 from cultivar.checking.checks import CheckRunner
@@ -14,6 +13,7 @@ from cultivar.generation.templates import TemplateStore, is_untrusted
 from cultivar.ledger.base import ContentStore, PatternStore
 from cultivar.memory.base import Memory
 from cultivar.model import Attempt, Draft, FailurePattern, Fix
+from cultivar.record import replace
 from cultivar.roles import DraftOrder
 from cultivar.templating.template import Template
 from cultivar.tree import Tree

@@ -6,7 +6,6 @@ import re
 import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -29,14 +28,14 @@ from cultivar.model import (
     Order,
     TemplateRef,
 )
+from cultivar.record import Record, replace
 from cultivar.settings import Settings
 from cultivar.templating.questions.answers_file import answers_file, answers_file_path
 from cultivar.templating.template import Template
 from cultivar.tree import Entry, Tree
 
 
-@dataclass(frozen=True, kw_only=True)
-class Result:
+class Result(Record):
     """What a run came to."""
 
     run_id: str
@@ -116,8 +115,7 @@ def _file_path(result: Result, context: Context) -> str:
     return str(Path(result.folder) / paths[0]) if len(paths) == 1 else result.folder
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Deliverable:
+class _Deliverable(Record):
     """What may be written."""
 
     tree: Tree

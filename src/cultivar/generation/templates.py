@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-
 from cultivar.errors import UntrustedError
 from cultivar.generation.fixes import command_fix
 from cultivar.ledger.base import ContentStore
 from cultivar.model import Draft, TemplateRef
+from cultivar.record import Record, field, replace
 from cultivar.templating.reading.loading import parse_template
 from cultivar.templating.template import Template
 
 
-@dataclass(frozen=True)
-class TemplateStore:
+class TemplateStore(Record, kw_only=False):
     """Templates by reference, from the content store."""
 
     content: ContentStore

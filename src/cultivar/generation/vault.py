@@ -8,15 +8,14 @@ placeholder stands for it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from cultivar.errors import UsageError
 from cultivar.llm.redaction import Redactor
 from cultivar.model import Json
+from cultivar.record import Record, field
 
 
-@dataclass(frozen=True)
-class Vault:
+class Vault(Record, kw_only=False):
     """Secret answers by run and name.
 
     Args:

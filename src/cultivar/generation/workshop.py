@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from cultivar.errors import TemplateError, UsageError
 from cultivar.model import Answer, Answers, Json
+from cultivar.record import Record, field, replace
 from cultivar.templating.jinja.environment import is_true
 from cultivar.templating.making.making import Made, Making, make
 from cultivar.templating.questions.interview import Interview, Propose
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from cultivar.checking.checks import CheckRunner
 
 
-@dataclass(frozen=True, kw_only=True)
-class Job:
+class Job(Record):
     """What is to be made."""
 
     template: Template
@@ -50,8 +49,7 @@ class Job:
         )
 
 
-@dataclass(frozen=True)
-class Workshop:
+class Workshop(Record, kw_only=False, dict=True):
     """Makes trees of templates and answers."""
 
     open_runner: Callable[[], CheckRunner]

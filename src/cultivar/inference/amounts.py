@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from cultivar.inference.findings import Finding, corrected
@@ -12,6 +11,7 @@ from cultivar.inference.quantities import Quantity
 from cultivar.inference.scene import Scene
 from cultivar.inference.words import split
 from cultivar.model import Json
+from cultivar.record import Record
 
 _FAR: Final = 16
 _TIME_WORDS: Final = frozenset({"tim"})
@@ -22,8 +22,7 @@ _LEAST: Final = 0.48
 _FOR: Final = frozenset({"for", "after", "of", "within", "than", "most", "to", "up"})
 
 
-@dataclass(frozen=True, kw_only=True)
-class Pair:
+class Pair(Record):
     """A number and a question, and how well they fit."""
 
     score: float
@@ -34,8 +33,7 @@ class Pair:
     """The word that speaks most for it."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Amounts:
+class Amounts(Record):
     """The numbers of a task, and the questions that ask for one."""
 
     scene: Scene

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from cultivar.inference.lexicon import MARKS, NOISE, concepts_of
@@ -14,6 +13,7 @@ from cultivar.inference.negation import negated
 from cultivar.inference.profiles import content, plain_help
 from cultivar.inference.reading import Reading, read
 from cultivar.inference.words import split, stem, stems
+from cultivar.record import Record
 from cultivar.templating.template import Question, Template
 
 _LEAST: Final = 0.8
@@ -23,8 +23,7 @@ _LEAD: Final = 1.15
 _SAYS_NOTHING: Final = frozenset({"production", "grade", "template", "quality", "code", "test"})
 
 
-@dataclass(frozen=True, kw_only=True)
-class Ranked:
+class Ranked(Record):
     """A template, and how well a task's words ask for it."""
 
     template: Template

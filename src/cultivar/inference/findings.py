@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from cultivar.inference.lexicon import CORRECTIONS
 from cultivar.inference.reading import Reading
 from cultivar.model import Json
+from cultivar.record import Record
 
 SURE: Final = 0.6
 """A finding below it is a guess, which nobody is told."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Finding:
+class Finding(Record):
     """A value that the task's words speak for."""
 
     value: Json

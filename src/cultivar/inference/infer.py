@@ -6,7 +6,6 @@ The invariant: what a user gave stays as it is, and each answer says what it wen
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from functools import cached_property
 
 from cultivar.inference.amounts import Amounts
@@ -30,6 +29,7 @@ from cultivar.inference.quantities import Quantity, quantities
 from cultivar.inference.reading import Reading, read
 from cultivar.inference.scene import Scene
 from cultivar.model import Answer, Answers, Json
+from cultivar.record import Record, replace
 from cultivar.templating.questions.asking import AskedQuestion, OfferedChoice
 from cultivar.templating.questions.interview import Propose, interview
 from cultivar.templating.template import Template
@@ -74,8 +74,7 @@ def proposer(task: str, template: Template, learned: Mapping[str, Answer] = _NO_
     return propose
 
 
-@dataclass(frozen=True, kw_only=True)
-class Insight:
+class Insight(Record, dict=True):
     """What a task says on the questions of a template."""
 
     task: str

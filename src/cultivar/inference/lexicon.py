@@ -7,17 +7,16 @@ it stands for that very form; any other stands for all forms of its words.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from cultivar.inference.words import stem, stem_set, stems, word_set
+from cultivar.record import Record
 
 Phrase: TypeAlias = tuple[str, ...]
 """The stems of some words in a row; a form that must stand as it is begins with `=`."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Concept:
+class Concept(Record):
     """Words for one thing, and words for its opposite."""
 
     words: frozenset[Phrase]

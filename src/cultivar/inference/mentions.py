@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 from cultivar.inference.lexicon import FUNCTION_WORDS, Phrase
 from cultivar.inference.reading import Reading, Word
 from cultivar.inference.words import is_typo, stem, word_set
+from cultivar.record import Record
 
 Key = TypeVar("Key")
 
@@ -39,8 +39,7 @@ _NOT_A_SLIP: Final = word_set(
 """Words that are near to a word of the trade, and mean what they say."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Mention(Generic[Key]):
+class Mention(Record, Generic[Key]):
     """A phrase at a place of a task."""
 
     key: Key

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -19,6 +18,7 @@ from cultivar.inference.profiles import parents_of, plain_help
 from cultivar.inference.reading import LONGEST
 from cultivar.llm.base import Message
 from cultivar.model import Answer, Answers, Json
+from cultivar.record import replace
 from cultivar.templating.jinja.environment import environment_of, render_text
 from cultivar.templating.questions.asking import AskedQuestion
 from cultivar.templating.questions.interview import Propose, interview

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
@@ -21,6 +20,7 @@ from cultivar.inference.shapes import (
 from cultivar.inference.texts import kind_of, naming_words, wanted_style
 from cultivar.inference.values import Values
 from cultivar.inference.words import stem, word_set
+from cultivar.record import Record
 
 _NAMED: Final = frozenset({"called", "named", "name", "titled", "dubbed", "christened", "call"})
 _RAW: Final = re.compile(r"[^\W_][\w.\-/@]{0,80}")
@@ -32,8 +32,7 @@ _NOT_NAMES: Final = word_set(
 _QUOTES: Final = "`\"“'\u2018"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Candidate:
+class Candidate(Record):
     """A name that the task gives to something."""
 
     value: str
@@ -45,8 +44,7 @@ class Candidate:
     quoted: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class Names:
+class Names(Record, dict=True):
     """The plain values that a task gives for the text questions of a template."""
 
     reading: Reading

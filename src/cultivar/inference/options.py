@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from cultivar.inference.findings import Finding, holding
@@ -28,6 +27,7 @@ from cultivar.inference.reading import Word
 from cultivar.inference.scene import Scene
 from cultivar.inference.words import stems
 from cultivar.model import Json
+from cultivar.record import Record
 from cultivar.templating.questions.asking import OfferedChoice
 from cultivar.templating.template import Choice
 
@@ -35,8 +35,7 @@ _NEAR: Final = 4
 _WITHIN: Final = 8
 
 
-@dataclass(frozen=True, kw_only=True)
-class Offer:
+class Offer(Record):
     """A choice, and the phrases that stand for it."""
 
     at: int
@@ -48,8 +47,7 @@ class Offer:
     """It stands for the absence of what is asked."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class OptionReader:
+class OptionReader(Record):
     """One question with choices, and the task that may answer it."""
 
     scene: Scene

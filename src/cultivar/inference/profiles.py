@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from cultivar.inference.lexicon import (
@@ -18,6 +17,7 @@ from cultivar.inference.lexicon import (
 )
 from cultivar.inference.quantities import UNITS, Unit, unit_of
 from cultivar.inference.words import kin, split, stem, stems
+from cultivar.record import Record, field, replace
 from cultivar.templating.template import Choice, Question, Template
 
 Role = Literal["flag", "option", "options", "amount", "text", "other"]
@@ -40,8 +40,7 @@ _TEST: Final = re.compile(
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Term:
+class Term(Record):
     """A phrase that speaks of a question."""
 
     phrase: Phrase
@@ -53,16 +52,14 @@ class Term:
     """It stands for the choice of this number; -1: it speaks of the question itself."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Parent:
+class Parent(Record):
     """What another question must be answered with for this one to be asked."""
 
     name: str
     value: bool | str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Profile:
+class Profile(Record):
     """A question, and what speaks of it."""
 
     question: Question
@@ -82,8 +79,7 @@ class Profile:
         return self.question.name
 
 
-@dataclass(frozen=True, kw_only=True)
-class Profiles:
+class Profiles(Record):
     """The profiles of a template's questions."""
 
     all: tuple[Profile, ...]

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final, Literal
 
 from cultivar.inference.lexicon import FUNCTION_WORDS, VERBS
 from cultivar.inference.reading import Reading, Word
 from cultivar.inference.words import is_typo, stem, word_set
+from cultivar.record import Record
 
 Dimension = Literal["", "time", "size", "share"]
 """What a quantity measures; empty: it counts things."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Quantity:
+class Quantity(Record):
     """A number of a task."""
 
     value: float
@@ -31,8 +30,7 @@ class Quantity:
     """It says how often something happens."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Unit:
+class Unit(Record):
     """A unit, and how many of its dimension's base unit it is."""
 
     dimension: Dimension
@@ -133,8 +131,7 @@ def unit_of(name: str) -> Unit | None:
     return UNITS.get(name) or UNITS.get(stem(name)) or UNITS.get(f"{name}s")
 
 
-@dataclass(frozen=True)
-class _Scan:
+class _Scan(Record, kw_only=False):
     """One pass over the words of a task."""
 
     reading: Reading

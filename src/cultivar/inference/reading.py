@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final, Literal
 
 from cultivar.inference.words import split, stem
+from cultivar.record import Record
 
 LONGEST: Final = 16_000
 """Characters of a task that are read; what is asked for stands at its beginning."""
@@ -35,8 +35,7 @@ _ABBREVIATED: Final = frozenset({"e.g", "i.e", "etc", "max", "min", "approx", "v
 _MIXED: Final = re.compile(r"[a-z0-9][A-Z]|[A-Z]{2,}[a-z]{2}|_")
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(Record, kw_only=False):
     """One word of a task; an identifier is several words of one `token`."""
 
     lower: str
@@ -54,8 +53,7 @@ class Word:
     """Whether it has a possessive `'s`."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Reading:
+class Reading(Record):
     """A task and its words."""
 
     text: str

@@ -7,7 +7,6 @@ that a phrase stands in decides: the object of what the thing does, a part of a 
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, Literal
 
@@ -25,6 +24,7 @@ from cultivar.inference.negation import is_negator
 from cultivar.inference.quantities import UNITS
 from cultivar.inference.reading import Reading, Word
 from cultivar.inference.words import word_set
+from cultivar.record import Record
 
 Standing = Literal["firm", "plain", "weak", "none"]
 """How surely a phrase names an option of what is to be built; `none`: it does not."""
@@ -58,8 +58,7 @@ _PAST: Final = word_set(
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Scene:
+class Scene(Record, dict=True):
     """A task under the eyes of one template."""
 
     reading: Reading

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
 from cultivar.inference.findings import Finding, corrected
@@ -13,6 +12,7 @@ from cultivar.inference.reading import Reading
 from cultivar.inference.shapes import is_telling, outline, style_of
 from cultivar.inference.texts import kind_of
 from cultivar.inference.words import split, stem, word_set
+from cultivar.record import Record
 
 _RAW: Final = re.compile(r"[^\W_][\w.\-/@]{0,80}")
 _MONTHS: Final = word_set(
@@ -26,8 +26,7 @@ _QUOTES: Final = "`\"“'\u2018"
 _ENDS: Final = re.compile(r"[\n;]|[.,](?=\s|$)")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Values:
+class Values(Record):
     """The plain values of a task, all but the names of what is to be made."""
 
     reading: Reading

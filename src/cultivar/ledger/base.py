@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -19,11 +18,11 @@ from cultivar.model import (
     UpgradeOrder,
     Usage,
 )
+from cultivar.record import Record
 from cultivar.tree import Tree
 
 
-@dataclass(frozen=True, kw_only=True)
-class Query:
+class Query(Record):
     """Which generations to list; what is empty does not narrow."""
 
     template_id: str = ""
@@ -34,8 +33,7 @@ class Query:
     limit: int = 50
 
 
-@dataclass(frozen=True, kw_only=True)
-class Run:
+class Run(Record):
     """One execution of a graph."""
 
     id: str
@@ -48,8 +46,7 @@ class Run:
     error: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class VersionStats:
+class VersionStats(Record):
     """How one version of a template has done."""
 
     template_id: str
@@ -63,8 +60,7 @@ class VersionStats:
     last_used: datetime
 
 
-@dataclass(frozen=True, kw_only=True)
-class ModelCall:
+class ModelCall(Record):
     """One paid question and its answer, without secrets."""
 
     run_id: str

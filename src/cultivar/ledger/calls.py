@@ -11,6 +11,7 @@ from cultivar.ledger.database import Database
 from cultivar.ledger.encoding import revived
 from cultivar.ledger.tables import model_calls
 from cultivar.model import Usage
+from cultivar.record import asdict
 
 
 class SqlCallRecord:
@@ -34,7 +35,7 @@ class SqlCallRecord:
 
     def add_call(self, call: ModelCall) -> None:
         """Keep a call."""
-        row = {**vars(call), "called_at": datetime.now(UTC)}
+        row = {**asdict(call), "called_at": datetime.now(UTC)}
         with self._database.write() as connection:
             connection.execute(insert(model_calls), row)
 

@@ -17,6 +17,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from cultivar.errors import UsageError
+from cultivar.record import asdict
 
 _ESCAPE = "\U0010fffd"
 """The last character for private use: nothing that people or tools write holds it."""
@@ -67,7 +68,7 @@ class ExactJson(TypeDecorator[Any]):
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str:
         """Write JSON in ASCII, which no database minds."""
-        return json.dumps(value, default=vars, separators=(",", ":"))
+        return json.dumps(value, default=asdict, separators=(",", ":"))
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> Any:
         """Read the JSON."""

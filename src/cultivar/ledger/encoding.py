@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import is_dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
@@ -31,6 +30,7 @@ from cultivar.model import (
     UpgradeOrder,
     Usage,
 )
+from cultivar.record import Record, asdict, replace
 
 T = TypeVar("T")
 
@@ -114,7 +114,7 @@ def check_rows(generation: Generation) -> list[dict[str, Any]]:
             "attempt": attempt_position,
             "position": position,
             "check_name": result.check,
-            **{name: value for name, value in vars(result).items() if name != "check"},
+            **{name: value for name, value in asdict(result).items() if name != "check"},
         }
         for attempt_position, attempt in enumerate(generation.attempts)
         for position, result in enumerate(attempt.proof.results)
@@ -166,14 +166,14 @@ def check_result_of(row: Row) -> CheckResult:
 def migration_row(migration: Migration) -> dict[str, Any]:
     """The row in `template_migrations`."""
     now = datetime.now(UTC)
-    row = {name: value for name, value in vars(migration).items() if name != "scripts"}
+    row = {name: value for name, value in asdict(migration).items() if name != "scripts"}
     return row | {"inserted_at": now, "updated_at": now}
 
 
 def script_rows(migration: Migration) -> list[dict[str, Any]]:
     """The rows in `migration_scripts`."""
     return [
-        {"migration_id": migration.id, "position": position, **vars(script)}
+        {"migration_id": migration.id, "position": position, **asdict(script)}
         for position, script in enumerate(migration.scripts)
     ]
 
@@ -194,7 +194,7 @@ def fix_of(row: Row) -> Fix:
 
 
 def revived(kind: Callable[..., T], data: Row) -> T:
-    """The dataclass of that kind that was written as JSON; names that it lacks are left out."""
+    """The record of that kind that was written as JSON; names that it lacks are left out."""
     hints = _hints(kind)
     fields = {name: _value(hints[name], data[name]) for name in data if name in hints}
     return kind(**fields)
@@ -207,7 +207,7 @@ def _hints(kind: Callable[..., object]) -> Mapping[str, Any]:
 
 def _value(hint: Any, value: Any) -> Any:
     """JSON has one kind of sequence and one of object; the hint says which of ours it was."""
-    if is_dataclass(hint) and isinstance(hint, type):
+    if isinstance(hint, type) and issubclass(hint, Record):
         return revived(hint, value)
     if get_origin(hint) is tuple:
         each = get_args(hint)[0]

@@ -18,6 +18,7 @@ from cultivar.ledger.encoding import Row, fix_of
 from cultivar.ledger.finding import in_batches
 from cultivar.ledger.tables import failure_fixes, failure_patterns, revisions
 from cultivar.model import FailurePattern, Fix, Generation, Trial
+from cultivar.record import asdict
 
 _patterns = failure_patterns.c
 _fixes = failure_fixes.c
@@ -106,7 +107,7 @@ class SqlPatternStore:
         self, connection: Connection, pattern_id: str, revision: int, fixes: Sequence[Fix]
     ) -> None:
         rows = [
-            {**vars(fix), "pattern_id": pattern_id, "added": revision, "position": position}
+            {**asdict(fix), "pattern_id": pattern_id, "added": revision, "position": position}
             for position, fix in enumerate(fixes)
         ]
         connection.execute(self._database.insert_new(failure_fixes), rows)

@@ -14,6 +14,7 @@ from cultivar.ledger.encoding import Row, kept_order, revived
 from cultivar.ledger.finding import begins_with, only
 from cultivar.ledger.tables import runs
 from cultivar.model import Order, RunStatus, UpgradeOrder
+from cultivar.record import asdict
 
 _ORDERS: Mapping[str, Callable[..., Order | UpgradeOrder]] = {"upgrade": UpgradeOrder}
 """What each graph is asked, where it is not an `Order`."""
@@ -27,7 +28,7 @@ class SqlRuns:
 
     def start(self, run: Run) -> None:
         """Record a run that begins; a known one stays as it is."""
-        row = {name: value for name, value in vars(run).items() if name != "order"}
+        row = {name: value for name, value in asdict(run).items() if name != "order"}
         row |= {"order_placed": kept_order(run.order), "updated_at": datetime.now(UTC)}
         with self._database.write() as connection:
             connection.execute(self._database.insert_new(runs), row)

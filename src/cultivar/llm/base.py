@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal, Protocol, TypeVar
 
 from pydantic import BaseModel
 
 from cultivar.model import Json
+from cultivar.record import Record
 
 Reply = TypeVar("Reply", bound=BaseModel)
 
@@ -16,16 +16,14 @@ Speaker = Literal["system", "user", "assistant"]
 """Who speaks a message."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Message:
+class Message(Record):
     """One turn of a conversation."""
 
     role: Speaker
     content: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class ModelRequest:
+class ModelRequest(Record):
     """What a provider is asked."""
 
     purpose: str
@@ -36,8 +34,7 @@ class ModelRequest:
     """The JSON schema that the reply must fit."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class ModelReply:
+class ModelReply(Record):
     """What a provider answered."""
 
     text: str

@@ -12,7 +12,6 @@ import tempfile
 import threading
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,6 +23,7 @@ from cultivar.errors import ModelUnavailableError, SettingsError
 from cultivar.llm.base import ModelReply, ModelRequest, Provider
 from cultivar.llm.redaction import Redactor
 from cultivar.llm.replies import conversation, plain, request_hash, request_json
+from cultivar.record import to_builtins
 
 _DIFFERENCE = 40  # lines of a difference that are shown
 
@@ -147,7 +147,7 @@ class CassetteRecorder:
             SettingsError: The cassette cannot be read or written.
         """
         reply = self._provider.complete(request)
-        said = asdict(reply) | {"text": self._redactor.text(plain(reply.text))}
+        said = to_builtins(reply) | {"text": self._redactor.text(plain(reply.text))}
         asked = self._redactor.json(request_json(request))
         take = _Take.model_validate(
             {"hash": request_hash(request), "request": asked, "reply": said}

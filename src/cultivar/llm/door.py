@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from cultivar.errors import CultivarError, ModelUnavailableError, ReplyError
 from cultivar.ledger.base import CallRecord, ModelCall
@@ -33,13 +33,13 @@ from cultivar.llm.replies import (
     request_json,
 )
 from cultivar.llm.retrying import Retrying
+from cultivar.record import Record, field
 from cultivar.settings import BudgetSettings
 
 _logger = logging.getLogger("cultivar.llm")
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Run:
+class _Run(Record):
     """A run that asks; its questions go through the door one by one."""
 
     id: str

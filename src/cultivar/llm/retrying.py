@@ -5,13 +5,12 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from cultivar.llm.base import ProviderError
+from cultivar.record import Record, field
 
 
-@dataclass(frozen=True, kw_only=True)
-class Time:
+class Time(Record):
     """The clock, the bed and the dice."""
 
     now: Callable[[], float] = time.monotonic
@@ -21,8 +20,7 @@ class Time:
     """A number in [0, 1)."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Retrying:
+class Retrying(Record):
     """Exponential back-off with equal jitter, after "Exponential Backoff and Jitter" (Brooker).
 
     The n-th wait is `first` times two to the n, at most `longest`, of which the upper half is left

@@ -8,7 +8,6 @@ index goes; it is written last, so that an interrupted update is only repeated.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
@@ -20,6 +19,7 @@ from cultivar.memory.base import Embedder
 from cultivar.memory.chroma_api import BrokenError, guarded
 from cultivar.memory.index import Neighbour, Row, ranked, rows_after
 from cultivar.memory.places import Place, Session
+from cultivar.record import replace
 
 BATCH = 1_000
 """Vectors that are added at once."""

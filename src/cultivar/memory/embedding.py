@@ -16,11 +16,12 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
+
+from cultivar.record import Record
 
 COPIES = 4
 """Buckets that a word, or a piece of structure, goes to."""
@@ -29,8 +30,7 @@ MOST_CHARACTERS = 6_000
 """Of a text; what comes after it is not looked at."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Weights:
+class Weights(Record):
     """What each block counts. Chosen on the development part of `evals/failures`."""
 
     structure: float = 1.0

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from cultivar.memory.neutral import MOST_LINE, neutral
+from cultivar.record import Record, replace
 
 ERROR, WARNING, HINT = 3, 2, 1
 """How much a complaint weighs when the kind of the whole output is chosen."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Finding:
+class Finding(Record):
     """One complaint of one tool."""
 
     tool: str

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -13,13 +12,13 @@ from cultivar.errors import StoreUnavailableError
 from cultivar.ledger.base import PatternStore
 from cultivar.memory.base import Embedder
 from cultivar.model import FailurePattern
+from cultivar.record import Record
 
 EXACT_BELOW = 10_000
 """Up to so many patterns all vectors are compared: less work than it is to import Chroma."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Neighbour:
+class Neighbour(Record):
     """A pattern that is near."""
 
     id: str
@@ -27,8 +26,7 @@ class Neighbour:
     """The cosine of the angle between the two vectors."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Row:
+class Row(Record):
     """What an index holds of a pattern."""
 
     id: str

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from cultivar.ledger.base import PatternStore
 from cultivar.memory.base import Embedder
 from cultivar.memory.signature import Signature, signature_of
 from cultivar.model import CheckResult, FailurePattern
+from cultivar.record import replace
 
 if TYPE_CHECKING:
     from cultivar.memory.index import Index, Neighbour

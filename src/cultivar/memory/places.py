@@ -16,7 +16,7 @@ import sys
 import uuid
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -33,6 +33,7 @@ from cultivar.memory.chroma_api import (
     open_folder,
     open_server,
 )
+from cultivar.record import Record, field, replace, to_builtins
 
 PATIENCE = 10.0
 """Seconds to wait for another process that uses the folder."""
@@ -43,8 +44,7 @@ _GRAPH = {"space": "cosine", "max_neighbors": 64, "ef_construction": 200, "ef_se
 those of one tool's rules, cut each other off: eight of ninety were not found again."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Stamp:
+class Stamp(Record):
     """What an index holds."""
 
     embedder: str
@@ -209,7 +209,7 @@ class FolderPlace:
 
     def _write(self, stamp: Stamp) -> None:
         new = self._stamp_file.with_suffix(".new")
-        new.write_text(json.dumps(asdict(stamp)))
+        new.write_text(json.dumps(to_builtins(stamp)))
         new.replace(self._stamp_file)
         if str(self._root) in _OPEN:
             _OPEN[str(self._root)] = (os.getpid(), stamp, _OPEN[str(self._root)][2])

@@ -9,12 +9,12 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from dataclasses import dataclass
 from functools import cached_property
 
 from cultivar.memory.findings import Finding, family_of, findings_of, shapes_of
 from cultivar.memory.neutral import MOST_LINE, clean, neutral
 from cultivar.model import EndedBy
+from cultivar.record import Record
 
 MOST_MESSAGES = 6
 """Different messages that a signature holds."""
@@ -23,8 +23,7 @@ MOST_FINDINGS = 400
 """Complaints of an output that are looked at."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Signature:
+class Signature(Record, dict=True):
     """A failing output, structured. Of a text that is no tool's output, tool and kind are empty."""
 
     tool: str

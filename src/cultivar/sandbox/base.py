@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from cultivar.errors import UnsafeError
 from cultivar.model import EndedBy
+from cultivar.record import Record, field
 from cultivar.tree import Tree
 
 TREE_ROOT = "/tmp/tree"
@@ -18,8 +18,7 @@ SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
 """Where programs are looked for, where a command does not say."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Limits:
+class Limits(Record):
     """What a command may use, all of its processes together."""
 
     wall_seconds: float = 120.0
@@ -31,8 +30,7 @@ class Limits:
     """Of its output the first and the last halves of this are kept; a flood ends it."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Command:
+class Command(Record):
     """What to run, and with what in reach.
 
     Raises:
@@ -53,8 +51,7 @@ class Command:
                 raise UnsafeError(f"A command cannot hold the text {text!r}.")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Completed:
+class Completed(Record):
     """A command that ran, whatever became of it."""
 
     exit_code: int

@@ -15,11 +15,11 @@ import subprocess
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Final, cast
 
 from cultivar.errors import SandboxUnavailableError
+from cultivar.record import Record, replace
 from cultivar.sandbox import transfer
 from cultivar.sandbox.base import SYSTEM_PATH, TREE_ROOT, Command, Completed, Limits
 from cultivar.sandbox.namespace import Namespace
@@ -53,8 +53,7 @@ _BESIDE_USR: Final = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 _START_SECONDS: Final = 20.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Wall:
+class Wall(Record):
     """The parts of the wall. A test leaves one out, to prove that it is needed."""
 
     own_network: bool = True

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Final
 
 from cultivar.errors import SandboxUnavailableError, UnconfinedError
+from cultivar.record import Record
 from cultivar.sandbox.base import TREE_ROOT, Command, Limits, Sandbox
 from cultivar.sandbox.bubblewrap import Bubblewrap
 from cultivar.sandbox.container import Container, find_engine
@@ -21,8 +21,7 @@ _PROBE: Final = Command(argv=("/bin/sh", "-c", "cat news && pwd"))
 _PROBE_LIMITS: Final = Limits(wall_seconds=30.0, disk_bytes=8 << 20, memory_bytes=256 << 20)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Probe:
+class Probe(Record):
     """What a real run in one backend has shown."""
 
     backend: str

@@ -13,10 +13,10 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from dataclasses import replace
 from typing import IO, Final
 
 from cultivar.errors import SandboxUnavailableError
+from cultivar.record import replace
 from cultivar.sandbox import transfer
 from cultivar.sandbox.base import SYSTEM_PATH, TREE_ROOT, Command, Completed, Limits
 from cultivar.sandbox.outcome import (

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import resource
 import signal
-from dataclasses import replace
 from typing import Final
 
 from cultivar.errors import SandboxUnavailableError
 from cultivar.model import EndedBy
+from cultivar.record import replace
 from cultivar.sandbox.base import Completed, Limits
 from cultivar.sandbox.watch import Watched
 from cultivar.tree import Tree

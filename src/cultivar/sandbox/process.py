@@ -13,12 +13,12 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import psutil
 
+from cultivar.record import replace
 from cultivar.sandbox import transfer
 from cultivar.sandbox.base import SYSTEM_PATH, TREE_ROOT, Command, Completed, Limits
 from cultivar.sandbox.outcome import completed, not_started, rlimits, too_large, unprinted

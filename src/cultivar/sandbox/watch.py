@@ -9,10 +9,10 @@ import os
 import selectors
 import subprocess
 import time
-from dataclasses import dataclass
 from typing import IO, Protocol, cast
 
 from cultivar.model import EndedBy
+from cultivar.record import Record
 from cultivar.sandbox.base import Limits
 from cultivar.sandbox.transfer import files_allowed
 
@@ -22,8 +22,7 @@ _FLOOD = 32
 _CHUNK = 1 << 16
 
 
-@dataclass(frozen=True, kw_only=True)
-class Load:
+class Load(Record):
     """What a command uses at one moment, all of its processes together."""
 
     memory_bytes: int = 0
@@ -45,8 +44,7 @@ class Cage(Protocol):
         ...
 
 
-@dataclass(frozen=True, kw_only=True)
-class Watched:
+class Watched(Record):
     """A command that is over."""
 
     returncode: int

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from cultivar.model import Check, Json, TemplateRef
+from cultivar.record import Record, field
 from cultivar.tree import Tree
 
 QuestionType = Literal["str", "int", "float", "bool", "yaml", "json", "path"]
@@ -16,8 +16,7 @@ Choices: TypeAlias = tuple["Choice", ...]
 """In the order in which they are offered."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Choice:
+class Choice(Record):
     """One of the values that a question takes."""
 
     label: str
@@ -26,8 +25,7 @@ class Choice:
     """A Jinja template that says why the choice is not to be had now; empty: it is."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Question:
+class Question(Record):
     """One question of a template, as written: its texts may be Jinja templates."""
 
     name: str
@@ -60,8 +58,7 @@ class Question:
     """Where it stands, for errors."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Task:
+class Task(Record):
     """A command that the template wants run over its result (Copier's `_tasks`)."""
 
     command: str | tuple[str, ...]
@@ -69,8 +66,7 @@ class Task:
     working_directory: str = "."
 
 
-@dataclass(frozen=True, kw_only=True)
-class Rules:
+class Rules(Record):
     """How files become a tree: Copier's settings, under Copier's names."""
 
     subdirectory: str = ""
@@ -91,16 +87,14 @@ class Rules:
     message_after_copy: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class FilePrompt:
+class FilePrompt(Record):
     """A file that a model writes whole: `prompt` is a Jinja file of the template."""
 
     prompt: str
     path: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Template:
+class Template(Record):
     """A template, read and ready to render."""
 
     ref: TemplateRef

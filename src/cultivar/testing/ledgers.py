@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -18,6 +17,7 @@ from hypothesis import strategies as st
 from cultivar.errors import NotKnownError, UsageError
 from cultivar.ledger.base import ContentStore, Ledger, Query, Run, VersionStats
 from cultivar.model import Order, TemplateRef
+from cultivar.record import replace
 from cultivar.testing.generations import (
     TEMPLATE,
     TREE,

@@ -16,13 +16,12 @@ class TestMyMemory(MemoryContract):
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from cultivar.ledger.base import PatternStore
 from cultivar.memory.base import Memory
 from cultivar.model import Attempt, CheckResult, Draft, Fix
+from cultivar.record import replace
 from cultivar.testing.generations import attempt_at, generation_of
 
 UNUSED_IMPORT = """app/main.py:1:8: F401 [*] `os` imported but unused

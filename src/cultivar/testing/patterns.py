@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 
 from cultivar.errors import NotKnownError
 from cultivar.model import FailurePattern, Fix, Generation, Trial
+from cultivar.record import Record, replace
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Kept:
+class _Kept(Record):
     pattern: FailurePattern
     vector: bytes
     embedder: str

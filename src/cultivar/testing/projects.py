@@ -10,6 +10,7 @@ from typing import Self, Unpack
 
 from cultivar.application.cultivar import Cultivar
 from cultivar.application.upgrading import Upgraded, UpgradeOptions
+from cultivar.record import Record
 from cultivar.settings import load_settings
 from cultivar.testing.repositories import git
 from cultivar.upgrade.outputs import Output
@@ -69,8 +70,7 @@ class Repository:
         return self.git("ls-files", "--stage")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Story:
+class Story(Record):
     """A template of some versions, a project that was made of one, and Cultivar."""
 
     template: Repository

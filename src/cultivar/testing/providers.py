@@ -10,13 +10,13 @@ class TestMyProvider(ProviderConformance):
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import pytest
 
 from cultivar.errors import ModelUnavailableError
 from cultivar.llm.base import Message, ModelRequest, Provider, ProviderError
 from cultivar.llm.scripted import ScriptedModel
+from cultivar.record import replace
 from cultivar.testing.openai_server import INJECTION
 
 __all__ = ["ProviderConformance", "ScriptedModel", "a_request"]

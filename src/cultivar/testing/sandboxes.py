@@ -13,13 +13,13 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
 from cultivar.errors import UnsafeError
+from cultivar.record import replace
 from cultivar.sandbox.base import TREE_ROOT, Command, Completed, Limits, Sandbox
 from cultivar.tree import Entry, Tree, text_entry
 

@@ -12,8 +12,6 @@ class TestMyContent(ContentStoreContract):
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -30,6 +28,7 @@ from cultivar.model import (
     Proof,
     Usage,
 )
+from cultivar.record import replace
 from cultivar.testing.generations import (
     TREE,
     check_result,

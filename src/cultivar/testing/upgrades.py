@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -26,6 +25,7 @@ from cultivar.model import (
     ScriptRun,
     UpgradeOrder,
 )
+from cultivar.record import replace
 from cultivar.testing.generations import (
     ANY_TEXT,
     TEMPLATE,

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final, cast
 
 from cultivar.errors import AnswerError
 from cultivar.model import Answer, AnswerChange, Answers, Json, Source
+from cultivar.record import Record, replace
 from cultivar.templating.questions.answers_file import KeptAnswers
 from cultivar.templating.questions.interview import known_names
 from cultivar.templating.template import Question, Template
@@ -24,8 +25,7 @@ _NOBODYS: Final[frozenset[Source]] = frozenset({"default", "learned"})
 """The sources of answers that nobody chose."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class OldAnswers:
+class OldAnswers(Record):
     """What is known of the old answers."""
 
     kept: KeptAnswers
@@ -40,8 +40,7 @@ class OldAnswers:
     """Of the folder that was generated."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Carried:
+class Carried(Record):
     """The answers that go on, and what changes of them."""
 
     answers: Answers = ()

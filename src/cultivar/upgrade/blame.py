@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from cultivar.errors import UsageError
 from cultivar.ledger.base import Query
 from cultivar.model import Generation, UpgradeOrder
+from cultivar.record import Record, replace
 from cultivar.tree import Entry, Tree, read_entry
 from cultivar.upgrade.alignment import Pairs, gaps, lines_of, same_lines
 from cultivar.upgrade.explaining import BlamedLine, MadeVersion, Origin
@@ -32,8 +32,7 @@ _TOO_COMMON: Final = 2
 """Placeholders of so few letters stand anywhere."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Blamer:
+class Blamer(Record):
     """Says of each line of a generated file where it comes from."""
 
     sources: Sources
@@ -98,8 +97,7 @@ class Blamer:
                 yield each
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Trail:
+class _Trail(Record):
     """Follows lines back through the versions of an output to the one that brought them."""
 
     latest: MadeVersion

@@ -12,7 +12,6 @@ import hashlib
 import json
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from packaging.utils import canonicalize_version
@@ -20,6 +19,7 @@ from packaging.version import InvalidVersion, Version
 
 from cultivar.errors import TemplateError
 from cultivar.model import Json, MigrationStage
+from cultivar.record import Record
 from cultivar.templating.reading.copier_yaml import read_config
 from cultivar.templating.shapes import is_list
 from cultivar.templating.template import Template
@@ -31,8 +31,7 @@ Words: TypeAlias = str | tuple[str, ...]
 """A shell command, or a program with its arguments."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Declared:
+class Declared(Record):
     """One command of a template's migrations, as written, at one stage."""
 
     stage: MigrationStage
@@ -68,8 +67,7 @@ def declared_scripts(template: Template) -> Iterator[Declared]:
         yield from entry.declared()
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Entry:
+class _Entry(Record):
     """One entry of a template's migrations."""
 
     template: Template

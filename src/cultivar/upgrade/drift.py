@@ -8,12 +8,12 @@ from __future__ import annotations
 import os
 import posixpath
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
 from cultivar.errors import CultivarError, UnavailableError
 from cultivar.model import UpgradeOrder
+from cultivar.record import Record
 from cultivar.templating.origins.git import run_git
 from cultivar.templating.template import Template
 from cultivar.tree import Entry, Tree, read_entry
@@ -33,8 +33,7 @@ _LARGEST: Final = 2**20
 _Counts: TypeAlias = tuple[int, int]
 
 
-@dataclass(frozen=True, kw_only=True)
-class FileDrift:
+class FileDrift(Record):
     """A generated file that is not as it was generated."""
 
     path: str
@@ -47,8 +46,7 @@ class FileDrift:
     """How many of its lines are gone."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Standing:
+class Standing(Record):
     """How one output stands."""
 
     output: Output
@@ -72,8 +70,7 @@ class Standing:
         return not (self.outdated or self.conflicts or self.problems)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Examiner:
+class Examiner(Record):
     """Says how outputs stand."""
 
     sources: Sources

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
 from cultivar.errors import CultivarError
 from cultivar.model import Answers, Draft, Generation
+from cultivar.record import Record, replace
 from cultivar.templating.rendering.render import Rendered, render
 from cultivar.templating.rendering.slots import Slot, fill
 from cultivar.templating.template import Template
@@ -20,8 +20,7 @@ Origin = Literal["template", "slot", "model", "fix", "person"]
 """Who wrote a line; `slot` is what a template has in a slot that a model may fill."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class BlamedLine:
+class BlamedLine(Record):
     """A line of a file as it stands, and where it comes from."""
 
     text: str
@@ -47,8 +46,7 @@ class BlamedLine:
     """The run that brought it, under which its model calls are kept."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Region:
+class Region(Record):
     """Where a slot stands in a file whose slots are filled, in characters."""
 
     start: int
@@ -62,8 +60,7 @@ class Region:
         return first < last and bool(text[first - start : last - start].strip())
 
 
-@dataclass(frozen=True)
-class MadeVersion:
+class MadeVersion(Record, kw_only=False, dict=True):
     """One version of an output, as it was generated.
 
     Args:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
@@ -11,6 +10,7 @@ from typing import Final
 from cultivar.errors import NotKnownError, UsageError
 from cultivar.ledger.base import ContentStore, Ledger, Query
 from cultivar.model import Generation, Json
+from cultivar.record import Record, replace
 from cultivar.templating.questions.answers_file import SUFFIX, KeptAnswers
 from cultivar.upgrade.outputs import (
     Output,
@@ -28,8 +28,7 @@ _RECENT: Final = 200
 """How many generations are looked at for the nearest output."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Finder:
+class Finder(Record):
     """Finds the output that is meant, by answers files first and by the ledger where they lack."""
 
     ledger: Ledger

@@ -7,18 +7,17 @@ interview there says the rest.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
 
 from cultivar.errors import AnswerError, CultivarError
 from cultivar.model import Answer, Answers, Json
+from cultivar.record import Record, replace
 from cultivar.templating.questions.interview import Interview
 from cultivar.templating.rendering.render import needs_worker
 from cultivar.templating.shapes import is_list
 from cultivar.templating.template import Choices, Question, Template
 
 
-@dataclass(frozen=True, kw_only=True)
-class Judge:
+class Judge(Record):
     """Judges answers to the questions of one template."""
 
     template: Template

@@ -10,12 +10,12 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Final
 
 from cultivar.errors import CultivarError, TemplateError, UnavailableError, UsageError
+from cultivar.record import Record
 from cultivar.templating.origins.git import git_address, run_git
 from cultivar.templating.questions.answers_file import SUFFIX, KeptAnswers, read_answers_file
 
@@ -31,8 +31,7 @@ _JUNK: Final = frozenset(
 """Folders that hold what others made, besides those whose name begins with a dot."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Output:
+class Output(Record):
     """Something that a template made, and what its answers file says of it."""
 
     folder: Path
@@ -85,8 +84,7 @@ class Output:
         return here is not None and _address(template) == here
 
 
-@dataclass(frozen=True, kw_only=True)
-class Survey:
+class Survey(Record):
     """All outputs in a folder and below it."""
 
     outputs: tuple[Output, ...]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
 from cultivar.ledger.base import ContentStore, Ledger, Query
 from cultivar.model import Generation, UpgradeOrder
+from cultivar.record import Record
 from cultivar.tree import Tree, read_entry
 from cultivar.upgrade.finding import generation_at
 from cultivar.upgrade.outputs import Output, is_copiers
@@ -26,8 +26,7 @@ _HALF: Final = 0.5
 _UNVERSIONED: Final = "0.0.0"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Made:
+class Made(Record):
     """What is known of how an output was made, before it is found."""
 
     output: Output
@@ -55,8 +54,7 @@ class Made:
         return generation.output == str(output.folder)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Recorded:
+class Recorded(Record):
     """Finds in the ledger what made an output."""
 
     ledger: Ledger

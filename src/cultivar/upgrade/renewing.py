@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from cultivar.errors import CultivarError, UsageError
 from cultivar.generation.vault import Vault
 from cultivar.generation.workshop import Job, Workshop
 from cultivar.model import Answers, Json
+from cultivar.record import Record
 from cultivar.templating.making.making import Made, Making
 from cultivar.templating.rendering.render import Rendered
 from cultivar.tree import Entry, Tree
 from cultivar.upgrade.work import Work
 
 
-@dataclass(frozen=True, kw_only=True)
-class Renewed:
+class Renewed(Record):
     """What the two versions of a template make, and the answers of the new one."""
 
     base: Tree

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from cultivar.generation.vault import Vault
 from cultivar.model import (
@@ -15,6 +14,7 @@ from cultivar.model import (
     RiskLevel,
     UpgradeReport,
 )
+from cultivar.record import replace
 from cultivar.tree import Entry
 from cultivar.upgrade.merging.base import MergedFile
 from cultivar.upgrade.result import Result, diff_of

@@ -5,18 +5,17 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Final
 
 from cultivar.delivery.changes import Unmerged
 from cultivar.model import ConflictStyle, ScriptRun
+from cultivar.record import Record, field, replace
 from cultivar.tree import Entry, Mode, Tree, text_entry
 from cultivar.upgrade.merging.base import Conflict, MergedFile
 
 
-@dataclass(frozen=True, kw_only=True)
-class Result:
+class Result(Record, dict=True):
     """A project after an upgrade, in memory."""
 
     before: Tree

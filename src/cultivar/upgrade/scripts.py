@@ -14,7 +14,6 @@ import posixpath
 import shlex
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import PurePosixPath
 from typing import Any, Final
@@ -24,6 +23,7 @@ from jinja2.sandbox import SandboxedEnvironment
 from cultivar.checking.checks import CheckRunner, Ran
 from cultivar.errors import TemplateError, UntrustedError, UsageError
 from cultivar.model import Answers, Json, MigrationStage, ScriptRun
+from cultivar.record import Record, field
 from cultivar.templating.jinja.context import context_of
 from cultivar.templating.jinja.environment import environment_of, evaluate_bool, render_text
 from cultivar.templating.template import Template
@@ -44,8 +44,7 @@ _INTERPRETERS: Final[Mapping[str, str]] = {
 """By the suffix of a script that is not executable; any other is the shell's."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Script:
+class Script(Record):
     """One migration script at one stage of an upgrade, ready to run."""
 
     id: str
@@ -61,8 +60,7 @@ class Script:
     """Its environment, besides that of the template's checks."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Scripted:
+class Scripted(Record):
     """What migration scripts made of a project."""
 
     tree: Tree
@@ -189,8 +187,7 @@ def run_scripts(
     return Scripted(tree=tree, runs=tuple(runs))
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Desk:
+class _Desk(Record):
     """Where the scripts of one upgrade are made ready."""
 
     template: Template

@@ -6,13 +6,13 @@ A step asks for what it needs; what a process that was killed had worked out is 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cultivar.agent import Context
 from cultivar.generation.vault import Vault
 from cultivar.generation.workshop import Workshop
 from cultivar.model import Answers, MergeProposal, MigrationStage, UpgradeOrder
+from cultivar.record import replace
 from cultivar.upgrade.answers import same as equal
 from cultivar.upgrade.renewing import Renewed, renew, run_tasks
 from cultivar.upgrade.result import Result

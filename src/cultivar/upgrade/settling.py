@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from cultivar.errors import TemplateError, UsageError
 from cultivar.model import Answers, Check, CheckResult, Json, MergeProposal, Proof
+from cultivar.record import replace
 from cultivar.templating.questions.answers_file import answers_file, asks_for_copiers
 from cultivar.tree import Entry
 from cultivar.upgrade.finding import known_path

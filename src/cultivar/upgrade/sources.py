@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -34,6 +33,7 @@ from cultivar.model import (
     UpgradeOrder,
     Usage,
 )
+from cultivar.record import Record, replace
 from cultivar.templating.origins.git import git_address
 from cultivar.templating.reading.loading import version_of
 from cultivar.templating.template import Template
@@ -46,8 +46,7 @@ How = Literal["generated here", "generated elsewhere", "kept template", "origin"
 """How the old version was found: its tree in the ledger, or a template to render again."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Base:
+class Base(Record):
     """What the old version of the template made, or what it takes to make it again."""
 
     how: How
@@ -67,8 +66,7 @@ Render: TypeAlias = Callable[[Template, Mapping[str, Json]], tuple[Answers, Tree
 """Makes the answers and the tree of a template and of what was answered."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Sources:
+class Sources(Record):
     """Finds what an upgrade goes from, and what it goes to."""
 
     ledger: Ledger

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Final, TypeAlias
@@ -17,6 +16,7 @@ from jinja2 import TemplateSyntaxError, nodes
 
 from cultivar.errors import CultivarError
 from cultivar.model import Answers
+from cultivar.record import Record, replace
 from cultivar.templating.jinja.context import context_of
 from cultivar.templating.jinja.environment import cached_environment
 from cultivar.templating.rendering.render import render_in
@@ -45,8 +45,7 @@ _KINDS: Final[tuple[_Kinds, ...]] = ((Tracing, TracingSlots), (Sparse, SparseSlo
 """Environments and their twins that mark slots too, those first that mark the most."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class TracedLine:
+class TracedLine(Record):
     """A rendered line, and where it comes from."""
 
     text: str
@@ -58,8 +57,7 @@ class TracedLine:
     """The questions whose answers are in it."""
 
 
-@dataclass(frozen=True)
-class Tracer:
+class Tracer(Record, kw_only=False, dict=True):
     """Traces what one template makes of one set of answers.
 
     Args:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final, TypeAlias
 from zlib import crc32
 
+from cultivar.record import Record, replace
 from cultivar.templating.rendering.markers import MarkedEnvironment
 from cultivar.upgrade.alignment import lines_of
 
@@ -32,8 +32,7 @@ _NOWHERE: Final = "\uf8f30\uf8f50\uf8f4"
 _SLOT_MARKS: Final = ("\uf8f0", "\uf8f2")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Piece:
+class Piece(Record):
     """A text that comes from one place."""
 
     text: str

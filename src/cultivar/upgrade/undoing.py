@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from cultivar.delivery.changes import Entries
@@ -14,13 +13,13 @@ from cultivar.delivery.undoing import Edited, look_at_undo, undo
 from cultivar.errors import NotKnownError, UsageError
 from cultivar.ledger.base import Ledger
 from cultivar.model import Migration
+from cultivar.record import Record
 from cultivar.tree import Tree
 from cultivar.upgrade.merging.base import Merge, Policy, Trees
 from cultivar.upgrade.merging.ladder import merge
 
 
-@dataclass(frozen=True, kw_only=True)
-class Undone:
+class Undone(Record):
     """What became of the files of a run that was taken back."""
 
     run_id: str
@@ -34,8 +33,7 @@ class Undone:
     """They were edited where the run had written; a person has to settle them."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Undoer:
+class Undoer(Record):
     """Takes runs back."""
 
     ledger: Ledger

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
@@ -17,6 +16,7 @@ from typing import Final
 from packaging.version import Version
 
 from cultivar.errors import NotKnownError, UnavailableError
+from cultivar.record import Record, field
 from cultivar.templating.origins.catalog import Catalog
 from cultivar.templating.origins.git import Repository, version_or_none
 from cultivar.templating.reading.loading import version_of
@@ -30,8 +30,7 @@ _SHOWN: Final = 5
 _HASH: Final = re.compile(r"(?:.+-\d+-g)?(?P<hash>[0-9a-f]{7,64})")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Wanted:
+class Wanted(Record):
     """A version of a template, as a person or an answers file names it."""
 
     reference: str
@@ -41,8 +40,7 @@ class Wanted:
     pre_releases: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class Present:
+class Present(Record):
     """Where an output stands: the version that made it."""
 
     version: str
@@ -50,14 +48,12 @@ class Present:
     """The tag or commit; empty where the template is not from git."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Opened:
+class _Opened(Record):
     repository: Repository | None
     at: float
 
 
-@dataclass(frozen=True, kw_only=True)
-class Versions:
+class Versions(Record):
     """Reads versions of templates, each repository of them fetched once."""
 
     catalog: Catalog

@@ -7,13 +7,13 @@ that cannot be told, it is an error and never a guess.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
 from packaging.version import Version
 
 from cultivar.errors import UsageError
 from cultivar.model import MigrationStage
+from cultivar.record import Record
 from cultivar.templating.reading.loading import version_of
 
 _COMMIT: Final = re.compile(r"[0-9a-f]{7,40}|[0-9a-f]{64}")
@@ -22,8 +22,7 @@ _UNNAMED: Final = "0.0.0"
 """What `version_of` makes of a text that names no version."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Window:
+class Window(Record):
     """The versions after `from_version`, up to and with `to_version`.
 
     Args:

@@ -7,7 +7,6 @@ another process takes up comes to the same.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from cultivar.generation.templates import TemplateStore
 from cultivar.generation.vault import Vault
 from cultivar.ledger.base import Ledger
 from cultivar.model import Answer, Json, UpgradeOrder
+from cultivar.record import replace
 from cultivar.templating.questions.answers_file import asks_for_copiers
 from cultivar.templating.template import Template
 from cultivar.tree import Tree

@@ -1,10 +1,10 @@
 """Records 25 generations, among them some with trees that others put too."""
 
 import sys
-from dataclasses import replace
 
 from cultivar.ledger.sql import open_ledger
 from cultivar.model import FailurePattern
+from cultivar.record import replace
 from cultivar.testing.generations import TREE, attempt_at, generation_of
 from cultivar.tree import text_entry
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import Any
 
 from jinja2 import UndefinedError, nodes
@@ -13,10 +12,10 @@ from jinja2.ext import Extension
 from jinja2.parser import Parser
 
 from cultivar.errors import TemplateError
+from cultivar.record import Record
 
 
-@dataclass(frozen=True, kw_only=True)
-class PathLoop:
+class PathLoop(Record):
     """What a name loops over: `name` takes each of `values` in turn."""
 
     name: str

@@ -9,10 +9,10 @@ import threading
 import time
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from cultivar.errors import UnsafeError
+from cultivar.record import Record
 
 # Of type `Any`, since what a template computes has no type to narrow.
 TEXTS: Any = (str, bytes)
@@ -22,8 +22,7 @@ CONTAINERS: Any = (list, tuple, set, frozenset, dict)
 SIZED: Any = (*TEXTS, *CONTAINERS)
 
 
-@dataclass(frozen=True, kw_only=True)
-class RenderLimits:
+class RenderLimits(Record):
     """What one render may use before it is refused as hostile."""
 
     steps: int = 3_000_000

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
+
+from cultivar.record import Record
 
 IGNORECASE: Final[int] = re.IGNORECASE
 MULTILINE: Final[int] = re.MULTILINE
@@ -13,8 +14,7 @@ VERSION0: Final = 0
 Text = TypeVar("Text", str, bytes)
 
 
-@dataclass(frozen=True)
-class Pattern(Generic[Text]):
+class Pattern(Record, Generic[Text], kw_only=False):
     """A compiled pattern; its `timeout` is only taken."""
 
     compiled: re.Pattern[Text]

@@ -18,6 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from cultivar import errors
+from cultivar.templating.making import portable
 
 _GROUND: Final = ("errors", "model", "tree")
 """What rendering stands on, of our own; the package's face is for others."""
@@ -75,6 +76,7 @@ def _modules() -> Iterator[tuple[str, Path]]:
     rooms = sorted((ours / "templating").rglob("*.py"))
     for path in (*(ours / f"{name}.py" for name in _GROUND), *rooms):
         yield f"cultivar/{path.relative_to(ours).as_posix()}", path
+    yield "cultivar/record.py", Path(portable.__file__)
 
 
 def _root_of(package: str) -> Path:

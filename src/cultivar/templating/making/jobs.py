@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any, Final
 
 from cultivar.errors import UntrustedError
 from cultivar.model import Answer, Answers, TemplateRef
+from cultivar.record import to_builtins
 from cultivar.templating.making.making import Making
 from cultivar.templating.questions.interview import known_names
 from cultivar.templating.shapes import is_list
@@ -55,13 +55,13 @@ def _said(making: Making) -> dict[str, Any]:
             "If you trust it, pass `--trust` or name its origin under `trust` in `cultivar.yaml`.",
         )
     return {
-        "ref": asdict(template.ref),
+        "ref": to_builtins(template.ref),
         # Tasks and migrations are not a worker's business.
-        "rules": {**asdict(template.rules), "tasks": [], "migrations": []},
-        "questions": [asdict(question) for question in template.questions],
+        "rules": {**to_builtins(template.rules), "tasks": [], "migrations": []},
+        "questions": [to_builtins(question) for question in template.questions],
         "given": known_names(template, making.given),
-        "proposals": {name: asdict(answer) for name, answer in making.proposals.items()},
-        "answers": None if answers is None else [asdict(answer) for answer in answers],
+        "proposals": {name: to_builtins(answer) for name, answer in making.proposals.items()},
+        "answers": None if answers is None else [to_builtins(answer) for answer in answers],
         "secrets": dict(making.secrets),
         "folder_name": making.folder_name,
         "complete": making.complete,

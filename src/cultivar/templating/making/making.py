@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from cultivar.model import Answer, Answers, Json
+from cultivar.record import Record, field
 from cultivar.templating.jinja.context import context_of
 from cultivar.templating.jinja.environment import environment_of, render_text
 from cultivar.templating.questions.asking import AskedQuestion
@@ -19,8 +19,7 @@ NOTHING: Final = Rendered(tree=Tree({}))
 """What was rendered where nothing was to be."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Making:
+class Making(Record):
     """What is to be made of a template."""
 
     template: Template
@@ -46,8 +45,7 @@ class Making:
     """The secrets whose values, and what is computed from them, are wanted."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Made:
+class Made(Record):
     """What was made."""
 
     answers: Answers

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
 from typing import Any, Final, cast, get_args
 
 from cultivar.errors import AnswerError, CultivarError, TemplateError, UnsafeError
 from cultivar.model import Answer, Answers, Json
+from cultivar.record import replace, to_builtins
 from cultivar.templating.making.jobs import below, folder_of
 from cultivar.templating.making.making import Made, Making
 from cultivar.templating.questions.asking import AskedQuestion, OfferedChoice
@@ -46,11 +46,11 @@ class MissingPackageError(TemplateError):
 def said_of(made: Made) -> dict[str, Any]:
     """The result without its files."""
     return {
-        "answers": [asdict(answer) for answer in made.answers],
-        "asked": [asdict(question) for question in made.asked],
+        "answers": [to_builtins(answer) for answer in made.answers],
+        "asked": [to_builtins(question) for question in made.asked],
         "texts": made.texts,
         "secrets": made.secrets,
-        "slots": [asdict(slot) for slot in made.rendered.slots],
+        "slots": [to_builtins(slot) for slot in made.rendered.slots],
         "skip_if_exists": made.rendered.skip_if_exists,
         "message": made.rendered.message,
     }

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -16,6 +15,7 @@ from typing import Final, TypeAlias
 from packaging.version import Version
 
 from cultivar.errors import CultivarError, NotKnownError, TemplateError, UsageError
+from cultivar.record import Record
 from cultivar.templating.origins.git import (
     Repository,
     cached,
@@ -49,8 +49,7 @@ _MAX_JSON: Final = 2**20
 _FIRST: Final = Version("0.0.0.dev0")
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Found:
+class _Found(Record):
     """A template's folder, or its JSON file."""
 
     path: Path

@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
@@ -23,6 +23,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 from packaging.version import InvalidVersion, Version
 
 from cultivar.errors import NotKnownError, TemplateError, UnavailableError, UsageError
+from cultivar.record import Record, replace
 from cultivar.tree import Entry, Mode, Tree, read_entry
 
 _LOCAL_SECONDS: Final = 60.0
@@ -47,8 +48,7 @@ _CONFIG: Final = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Checkout:
+class Checkout(Record):
     """The files of a commit, or of the working tree over it."""
 
     tree: Tree

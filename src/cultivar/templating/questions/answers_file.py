@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import posixpath
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +16,7 @@ import yaml
 
 from cultivar.errors import TemplateError, UnsafeError, UsageError
 from cultivar.model import Answers, Json
+from cultivar.record import Record, field
 from cultivar.templating.jinja.context import context_of
 from cultivar.templating.jinja.environment import environment_of, render_text
 from cultivar.templating.reading.casting import plain
@@ -37,8 +37,7 @@ _HEADER: Final = (
 _ASKS_FOR_COPIERS: Final = "_copier_conf.answers_file"
 
 
-@dataclass(frozen=True, kw_only=True)
-class KeptAnswers:
+class KeptAnswers(Record):
     """What an answers file says."""
 
     answers: Mapping[str, Json] = field(default_factory=dict[str, Json])

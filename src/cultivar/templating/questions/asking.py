@@ -6,7 +6,6 @@ The invariant: an error about a secret never shows its value.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final, cast, get_args
 
@@ -15,6 +14,7 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from cultivar.errors import AnswerError, TemplateError
 from cultivar.model import Answer, Json
+from cultivar.record import Record, replace
 from cultivar.templating.jinja.environment import is_true, render_text
 from cultivar.templating.reading.casting import (
     MASK,
@@ -34,8 +34,7 @@ _SHOWN_CHOICES: Final = 12
 _BY_DEFAULT: Final = "the template's default"
 
 
-@dataclass(frozen=True, kw_only=True)
-class OfferedChoice:
+class OfferedChoice(Record):
     """A choice as it is offered now."""
 
     label: str
@@ -44,8 +43,7 @@ class OfferedChoice:
     """Why it is not to be had now; empty: it is."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class AskedQuestion:
+class AskedQuestion(Record):
     """A question as it is asked: everything in it rendered under the answers before it."""
 
     name: str
@@ -77,8 +75,7 @@ def placeholder_for(asked: AskedQuestion) -> Json:
     return stand_ins.get(asked.type, f"<{asked.name}>")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Asker:
+class Asker(Record, dict=True):
     """One question under the answers before it."""
 
     environment: SandboxedEnvironment

@@ -7,12 +7,12 @@ computed from.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import TypeAlias
 
 from cultivar.errors import NotKnownError
 from cultivar.model import Answer, Answers, Json, OpenQuestion
+from cultivar.record import Record, field, replace
 from cultivar.templating.jinja.context import ExternalData, context_of
 from cultivar.templating.jinja.environment import environment_of, render_text
 from cultivar.templating.questions.asking import AskedQuestion, Asker, placeholder_for
@@ -23,8 +23,7 @@ Propose: TypeAlias = Callable[[AskedQuestion], "Answer | None"]
 """Infers an answer; None where nothing speaks for one."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Interview:
+class Interview(Record):
     """The questions of a template, asked for one destination."""
 
     template: Template
@@ -175,8 +174,7 @@ def known_names(template: Template, given: Mapping[str, object]) -> dict[str, ob
     return known
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Walk:
+class _Walk(Record):
     """One way through the questions of a template."""
 
     interview: Interview

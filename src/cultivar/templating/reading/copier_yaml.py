@@ -10,12 +10,12 @@ import io
 import posixpath
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 import yaml
 
 from cultivar.errors import TemplateError, UnsafeError
+from cultivar.record import Record
 from cultivar.templating.shapes import is_list, is_mapping
 from cultivar.tree import Tree
 
@@ -36,8 +36,7 @@ else:  # the same in C, where PyYAML was built with it
     _SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(Record):
     """What a template's `copier.yml` says, with all that it includes."""
 
     file: str

@@ -34,12 +34,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 import yaml
 
 from cultivar.errors import TemplateError
+from cultivar.record import Record
 from cultivar.templating.reading.handlebars import condition_to_jinja, to_jinja
 from cultivar.templating.shapes import is_list, is_mapping
 from cultivar.tree import Entry, Tree, text_entry
@@ -64,8 +64,7 @@ _NAMES: Final = ("name", "var_name", "id", "key")
 _HELPS: Final = ("help", "prompt", "question", "label", "description", "message")
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Json:
+class _Json(Record):
     """A JSON file of the first system."""
 
     file: str

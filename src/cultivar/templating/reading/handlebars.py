@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
 from cultivar.errors import TemplateError
+from cultivar.record import Record
 
 Kind: TypeAlias = Literal["text", "value", "open", "else", "close", "comment"]
 """What a piece of a Handlebars text is."""
@@ -50,8 +51,7 @@ _CONSTANTS: Final = {"true": "true", "false": "false", "null": "none", "undefine
 _LOOP: Final = {"@index": "loop.index0", "@first": "loop.first", "@last": "loop.last"}
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Piece:
+class _Piece(Record):
     kind: Kind
     text: str
     line: int
@@ -59,8 +59,7 @@ class _Piece:
     trim_after: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Block:
+class _Block(Record):
     """A block that is open: how it ends, and what it calls its item."""
 
     name: str

@@ -8,13 +8,13 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Final, cast, get_args
 
 from packaging.version import InvalidVersion, Version
 
 from cultivar.errors import TemplateError
 from cultivar.model import Check, Json, TemplateRef
+from cultivar.record import replace
 from cultivar.templating.reading.casting import plain
 from cultivar.templating.reading.choices import choices_of
 from cultivar.templating.reading.copier_yaml import Config, Loc, config_file, read_config

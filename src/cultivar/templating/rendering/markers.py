@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from jinja2.lexer import TokenStream
 
 from cultivar.errors import TemplateError
+from cultivar.record import Record, replace
 from cultivar.templating.jinja.guards import GuardedEnvironment
 
 _SLOT = re.compile(r"\s*slot:\s*(?P<name>[\w.-]+)\s*(?:\|\s*(?P<instruction>.*?))?\s*", re.DOTALL)
@@ -23,8 +23,7 @@ _MARK = re.compile("\uf8f0(?P<number>[0-9]{1,6})\uf8f1|\uf8f2")
 _CLOSE: Final = "\uf8f2"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Slot:
+class Slot(Record):
     """A region of a rendered file that a model may write."""
 
     path: str
@@ -41,8 +40,7 @@ class Slot:
         return self.start + len(self.default)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Opened:
+class _Opened(Record):
     name: str
     instruction: str
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import PurePosixPath
 from types import MappingProxyType
@@ -17,6 +16,7 @@ from urllib.parse import unquote
 
 from cultivar.errors import TemplateError, UnconfinedError, UnsafeError
 from cultivar.model import Answers, Json
+from cultivar.record import Record, field
 from cultivar.templating.jinja.context import ExternalData, context_of
 from cultivar.templating.jinja.environment import (
     cached_environment,
@@ -45,8 +45,7 @@ _Scope: TypeAlias = Mapping[str, Any]
 """The variables of loops over files, which a path's file sees too."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Rendered:
+class Rendered(Record):
     """What a template and answers make."""
 
     tree: Tree
@@ -113,8 +112,7 @@ def render_in(
         return job.result()
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Rendering:
+class _Rendering(Record, dict=True):
     """One render, with what it has worked out already."""
 
     template: Template

@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from cultivar.model import SlotBody
+from cultivar.record import Record
 from cultivar.templating.rendering.markers import Slot
 from cultivar.templating.rendering.parsing import why_broken
 from cultivar.templating.rendering.render import Rendered
@@ -26,8 +26,7 @@ _MARKER = re.compile(r"\{#[-+]?\s*(?:slot:|endslot)|[\uf8f0-\uf8f2]")
 _BROKEN = re.compile(r"[\0-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 
-@dataclass(frozen=True, kw_only=True)
-class RefusedBody:
+class RefusedBody(Record):
     """A body that was not taken; its slot keeps its default."""
 
     path: str
@@ -35,8 +34,7 @@ class RefusedBody:
     why: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Filled:
+class Filled(Record):
     """A tree with its slots filled."""
 
     tree: Tree

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from cultivar.errors import TemplateError, UnsafeError
+from cultivar.record import Record
 from cultivar.templating.jinja.environment import follow
 from cultivar.tree import Entry, Tree
 
@@ -14,8 +14,7 @@ _MOST = 100_000
 _DEEPEST = 64
 
 
-@dataclass(frozen=True, kw_only=True)
-class SourceFile:
+class SourceFile(Record):
     """A file of a template."""
 
     path: str

@@ -7,9 +7,9 @@ the new template makes.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from cultivar.record import Record
 from cultivar.tree import Entry, Tree
 
 Rung = Literal["git", "lines", "keys", "code", "model"]
@@ -18,8 +18,7 @@ Rung = Literal["git", "lines", "keys", "code", "model"]
 Side = Literal["ours", "theirs"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Trees:
+class Trees(Record):
     """The three versions of all files.
 
     `base` and `theirs` are a template's; `ours` is the person's whole project, so that a file
@@ -31,8 +30,7 @@ class Trees:
     theirs: Tree
 
 
-@dataclass(frozen=True, kw_only=True)
-class Versions:
+class Versions(Record):
     """The three versions of one file; None where a side does not have it."""
 
     path: str
@@ -42,8 +40,7 @@ class Versions:
     theirs: Entry | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Texts:
+class Texts(Record):
     """The three versions of one text, as a rung gets them. None of them is binary."""
 
     path: str
@@ -52,8 +49,7 @@ class Texts:
     theirs: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Resolution:
+class Resolution(Record):
     """A text without a conflict, and why it is right."""
 
     text: str
@@ -70,8 +66,7 @@ class Resolver(Protocol):
         ...
 
 
-@dataclass(frozen=True, kw_only=True)
-class Conflict:
+class Conflict(Record):
     """A file that a person has to settle."""
 
     versions: Versions
@@ -83,8 +78,7 @@ class Conflict:
     """How many places of the file are open."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class MergedFile:
+class MergedFile(Record):
     """What became of one file that the template changed, or that the merge changed."""
 
     path: str
@@ -103,8 +97,7 @@ class MergedFile:
         return self.entry is not None or not refused
 
 
-@dataclass(frozen=True, kw_only=True)
-class Merge:
+class Merge(Record):
     """What a merge came to.
 
     `files` holds every file whose result differs from ours, and every conflict.
@@ -126,8 +119,7 @@ class Merge:
         return {**moved, **{each.path: each.entry for each in self.files if each.is_written}}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Policy:
+class Policy(Record):
     """What the merge is told about single files."""
 
     skip_if_exists: tuple[str, ...] = ()

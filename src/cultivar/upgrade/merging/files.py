@@ -6,8 +6,8 @@ The invariant: a path of the person's is written only where the template made it
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from cultivar.record import Record
 from cultivar.tree import Entry, Mode
 from cultivar.upgrade.merging.base import Conflict, MergedFile, Policy, Trees, Versions
 from cultivar.upgrade.merging.pairing import own_moves, template_moves
@@ -21,8 +21,7 @@ _LINKS = "both changed it, and it is a link on one side"
 _BINARY = "both changed it, and it is no text"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Case:
+class Case(Record):
     """A file that the template changed, and its versions, moves followed."""
 
     versions: Versions

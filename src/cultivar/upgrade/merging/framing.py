@@ -6,13 +6,11 @@ adds a last one, is in conflict with no one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from cultivar.record import Record
 from cultivar.upgrade.merging.base import Texts, Versions
 
 
-@dataclass(frozen=True, kw_only=True)
-class Frame:
+class Frame(Record):
     """How the merged text is to be written."""
 
     windows: bool

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 
+from cultivar.record import Record, replace
 from cultivar.upgrade.merging.base import Texts
 
 Lines = tuple[str, ...]
 """Lines with their line feeds."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Settled:
+class Settled(Record):
     """Lines on which all agree, or that one rung has settled."""
 
     lines: Lines
@@ -20,8 +19,7 @@ class Settled:
     """What a rule went by; empty where git settled it."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Hunk:
+class Hunk(Record):
     """A place where both sides changed the same lines, each in its own way."""
 
     base: Lines

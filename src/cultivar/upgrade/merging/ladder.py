@@ -7,8 +7,8 @@ unless a rule names the reason why it is not.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 
+from cultivar.record import Record, replace
 from cultivar.tree import Entry
 from cultivar.upgrade.merging.alike import tokens
 from cultivar.upgrade.merging.base import (
@@ -37,8 +37,7 @@ _SAME_LINES = "both changed the same lines"
 _BOTH_ADDED = "both added it"
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Open:
+class _Open(Record):
     """A text that no rung could settle."""
 
     pieces: Sequence[Piece]

@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import Final
 
 from cultivar.model import MergeProposal, ProposedHunk
+from cultivar.record import Record, replace
 from cultivar.roles import OpenFile, OpenHunk
 from cultivar.tree import Entry
 from cultivar.upgrade.merging.base import Conflict, Merge, MergedFile, Texts, Versions
@@ -30,8 +30,7 @@ _MOST_LINES: Final = 600
 """A file with more open lines than that is a person's to merge."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Opened:
+class _Opened(Record):
     """A conflict that a model may be asked about."""
 
     texts: Texts

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -12,6 +11,7 @@ from cultivar.agent import Context
 from cultivar.errors import BudgetSpentError, ReplyError, UnavailableError
 from cultivar.llm.base import Message, ModelDoor
 from cultivar.model import MergeProposal, ProposedHunk
+from cultivar.record import to_builtins
 from cultivar.roles import MergeOrder, OpenFile
 from cultivar.templating.jinja.environment import environment_of, render_text
 from cultivar.templating.template import Rules
@@ -65,7 +65,7 @@ def _proposed(file: OpenFile, order: MergeOrder, context: Context) -> list[Propo
 
 def _messages(file: OpenFile, order: MergeOrder, prompt: str) -> tuple[Message, ...]:
     """The rules, then the places, in a fence that they cannot close."""
-    places = json.dumps(asdict(file), ensure_ascii=False, indent=1)
+    places = json.dumps(to_builtins(file), ensure_ascii=False, indent=1)
     fence = f"places-{hashlib.sha256(places.encode('utf-8', 'replace')).hexdigest()[:12]}"
     facts = {
         "template": order.template,

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Final
 
+from cultivar.record import Record
 from cultivar.upgrade.merging.alike import are_forms_of, squeezed
 from cultivar.upgrade.merging.base import Side
 from cultivar.upgrade.merging.hunks import Hunk, Lines, Piece, Settled
@@ -24,8 +24,7 @@ _MOST_LINES: Final = 2000
 """Longer hunks are left as they are; comparing them takes too long."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Edit:
+class _Edit(Record):
     """What one side made of the base's lines from `start` to `end`."""
 
     start: int
@@ -36,8 +35,7 @@ class _Edit:
     """Whether it gives a line another form."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Cluster:
+class _Cluster(Record):
     """Edits that overlap, or one that stands alone."""
 
     start: int

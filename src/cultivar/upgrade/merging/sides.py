@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Final
 
+from cultivar.record import Record
 from cultivar.upgrade.merging.alike import (
     edits,
     have_alike,
@@ -33,8 +33,7 @@ _MOST_TOKENS: Final = 4000
 """Comparing more takes too long."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Place:
+class Place(Record):
     """Where a hunk stands."""
 
     path: str

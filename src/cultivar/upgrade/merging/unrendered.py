@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from difflib import SequenceMatcher
 from typing import Final
 
+from cultivar.record import replace
 from cultivar.upgrade.merging.base import Texts
 from cultivar.upgrade.merging.hunks import to_lines
 

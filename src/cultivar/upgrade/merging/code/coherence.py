@@ -12,9 +12,9 @@ import symtable
 import warnings
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
+from cultivar.record import Record
 from cultivar.upgrade.merging.base import Texts
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -23,8 +23,7 @@ _Block = ast.Module | ast.ClassDef
 _BUILTINS: Final = frozenset(dir(builtins))
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Facts:
+class _Facts(Record):
     """What a module says about its names."""
 
     unresolved: frozenset[str]

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from functools import cached_property
 
+from cultivar.record import Record, replace
 from cultivar.upgrade.merging.code.imports import LAST, Place, place_of, root_of
 from cultivar.upgrade.merging.code.units import Block, Imported, Unit
 from cultivar.upgrade.merging.hunks import Lines
 
 
-@dataclass(frozen=True)
-class Placing:
+class Placing(Record, kw_only=False, dict=True):
     """How the three versions of a block lay out their statements."""
 
     base: Block

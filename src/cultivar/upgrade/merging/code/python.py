@@ -9,9 +9,9 @@ from __future__ import annotations
 import ast
 from collections import Counter
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
 from functools import cached_property
 
+from cultivar.record import Record, replace
 from cultivar.upgrade.merging.code.coherence import newly_unresolved
 from cultivar.upgrade.merging.code.imports import names_of, rewritten
 from cultivar.upgrade.merging.code.placing import Placing
@@ -56,8 +56,7 @@ def merge_modules(base: Lines, ours: Lines, theirs: Lines) -> Lines | None:
     return merged
 
 
-@dataclass(frozen=True)
-class _Sides:
+class _Sides(Record, kw_only=False, dict=True):
     """One block in its three versions."""
 
     base: Block

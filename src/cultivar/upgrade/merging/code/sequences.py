@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from difflib import SequenceMatcher
+
+from cultivar.record import Record
 
 Items = tuple[str, ...]
 
 
-@dataclass(frozen=True, order=True)
-class Edit:
+class Edit(Record, kw_only=False, order=True):
     """What one side made of `base[start:end]`."""
 
     start: int
@@ -23,8 +23,7 @@ class Edit:
         return len(self.items) - (self.end - self.start)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Region:
+class Region(Record):
     """A stretch of the base in which no edit stands apart from its neighbour."""
 
     start: int

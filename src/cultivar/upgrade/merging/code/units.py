@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
+from cultivar.record import Record
 from cultivar.upgrade.merging.hunks import Lines
 
 Defined = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
@@ -17,8 +17,7 @@ DOCSTRING: Final = "docstring"
 """What a docstring is known by."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Unit:
+class Unit(Record):
     """One statement with what belongs to it."""
 
     key: str
@@ -36,8 +35,7 @@ class Unit:
     """What it holds, where that is merged statement by statement."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Block:
+class Block(Record, dict=True):
     """The body of a module, a class or an `if`."""
 
     head: Lines

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
+from cultivar.record import Record
 from cultivar.upgrade.merging.keyed.margins import dedented_line
 from cultivar.upgrade.merging.keyed.nodes import Entry, Flow, Key, Kind, Node, UnclearError
 
 _BEHIND: Final = re.compile(r"(,?)([^\n]*)")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Item:
+class Item(Record):
     """Where an entry stands in the text."""
 
     start: int
@@ -24,8 +23,7 @@ class Item:
     value: Node
 
 
-@dataclass(frozen=True, kw_only=True)
-class Brackets:
+class Brackets(Record):
     """Where a collection stands in the text."""
 
     text: str
@@ -98,8 +96,7 @@ class Brackets:
         return f"\n{_below(last.before, self.outer)}{bracket}"
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Gap:
+class _Gap(Record):
     comma: bool
     behind: str
     """What the line before it ends with: a comment."""

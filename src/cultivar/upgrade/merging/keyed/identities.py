@@ -10,9 +10,9 @@ import json
 import re
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass, replace
 from typing import Final
 
+from cultivar.record import Record, replace
 from cultivar.upgrade.merging.keyed.nodes import Block, Data, Entry, Flow
 
 Identity = tuple[Hashable, ...]
@@ -49,8 +49,7 @@ _GROUPS: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Lined:
+class Lined(Record):
     """Three versions of a collection, with what each entry is known by."""
 
     base: dict[Identity, Entry]

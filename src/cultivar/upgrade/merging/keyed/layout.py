@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
+from cultivar.record import replace
 from cultivar.upgrade.merging.keyed.nodes import Entry, Flow, UnclearError
 
 

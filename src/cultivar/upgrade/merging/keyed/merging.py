@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 from typing import Final
 
+from cultivar.record import Record, field, replace
 from cultivar.upgrade.merging.base import Side
 from cultivar.upgrade.merging.keyed.identities import (
     Collection,
@@ -45,8 +45,7 @@ INCLUDED: Final = "the template has all of what you had added"
 LEFT_OUT: Final = "what you took away stays away, though its version changed"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Merger:
+class Merger(Record):
     """Merges nodes, and keeps what it went by beyond the sides' own changes.
 
     Raises:

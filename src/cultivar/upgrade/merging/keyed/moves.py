@@ -7,14 +7,13 @@ from a tool's own table to `[dependency-groups]`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 
+from cultivar.record import Record, replace
 from cultivar.upgrade.merging.keyed.identities import package
 from cultivar.upgrade.merging.keyed.nodes import Block, Data, Entry, Key
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Place:
+class _Place(Record):
     """A key in its table."""
 
     table: Entry

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from copy import deepcopy
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, Literal, TypeAlias
 
+from cultivar.record import Record
 from cultivar.upgrade.merging.keyed.margins import freed, indented, indented_line
 
 Data: TypeAlias = "tuple[str, str] | list[Data] | dict[str, Data]"
@@ -31,16 +31,14 @@ class UnclearError(Exception):
     """Not certain: the text cannot be merged by key."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Scalar:
+class Scalar(Record):
     """One value."""
 
     text: str
     data: Data
 
 
-@dataclass(frozen=True, kw_only=True)
-class Entry:
+class Entry(Record, dict=True):
     """One item of a collection, with what surrounds it."""
 
     key: Key = ()
@@ -79,8 +77,7 @@ class Entry:
             yield from self.value.comments
 
 
-@dataclass(frozen=True, kw_only=True)
-class Block:
+class Block(Record, dict=True):
     """A collection with each entry on lines of its own."""
 
     kind: Kind
@@ -106,8 +103,7 @@ class Block:
         return "\n".join([*lines, *self.tail])
 
 
-@dataclass(frozen=True, kw_only=True)
-class Flow:
+class Flow(Record, dict=True):
     """A collection between brackets."""
 
     kind: Kind

@@ -6,9 +6,9 @@ import json
 import re
 import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
+from cultivar.record import Record
 from cultivar.upgrade.merging.keyed.brackets import Brackets, Item, margin_of
 from cultivar.upgrade.merging.keyed.margins import dedented
 from cultivar.upgrade.merging.keyed.nodes import Data, Flow, Key, Node, Scalar, UnclearError
@@ -19,8 +19,7 @@ KEY_PATTERN: Final = rf"{_PART}(?:[ \t]*\.[ \t]*{_PART})*"
 """A bare, quoted or dotted key of TOML."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Grammar:
+class Grammar(Record):
     """In what TOML and JSON differ."""
 
     trivia: re.Pattern[str]
@@ -34,8 +33,7 @@ class Grammar:
     """What a scalar means."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Scanner:
+class Scanner(Record):
     """Reads values from one text.
 
     Raises:

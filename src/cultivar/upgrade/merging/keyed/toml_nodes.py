@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, cast
 
+from cultivar.record import replace
 from cultivar.upgrade.merging.keyed.headers import Lines, attached, with_header
 from cultivar.upgrade.merging.keyed.margins import dedented_line
 from cultivar.upgrade.merging.keyed.nodes import Block, Data, Entry, UnclearError

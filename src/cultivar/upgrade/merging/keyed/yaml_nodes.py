@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 import yaml
 
+from cultivar.record import replace
 from cultivar.upgrade.merging.keyed.brackets import Brackets, Item, margin_of
 from cultivar.upgrade.merging.keyed.headers import Lines, with_header
 from cultivar.upgrade.merging.keyed.margins import dedented, dedented_line
