@@ -202,6 +202,7 @@ class Steps:
         told = report(session.work, result, state["proof"], renewed.message)
         if not self._is_written(state):
             return {"report": told}
+        self.context.get(Ledger).flush()
         commit(session.work, result, renewed.answers)
         made = record(session.work, renewed, told, state["began"])
         return {"report": told, "generation_id": made}

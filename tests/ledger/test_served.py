@@ -10,11 +10,16 @@ from pathlib import Path
 import pytest
 
 from cultivar.errors import NotKnownError, SettingsError, StoreUnavailableError
+from cultivar.ledger.base import Query
 from cultivar.ledger.served import LedgerProcess
 from cultivar.ledger.sql import open_ledger
+from cultivar.record import replace
+from cultivar.testing.generations import generation_of
 from cultivar.tree import Tree, text_entry
 
 TREE = Tree({"a.txt": text_entry("one\n")})
+GENERATION = generation_of(TREE.hash, output="/somewhere")
+UNKEPT = generation_of(Tree({}).hash).attempts[0]
 
 
 @pytest.fixture
@@ -25,13 +30,48 @@ def served(tmp_path: Path) -> Iterator[LedgerProcess]:
     process.wait()
 
 
-def test_what_it_keeps_is_in_the_ledger_when_it_has_said_so(
+def test_what_was_handed_over_is_in_the_ledger_once_it_is_flushed(
     served: LedgerProcess, tmp_path: Path
 ) -> None:
     kept = served.content.put(TREE)
+    served.flush()
     with open_ledger(f"sqlite:///{tmp_path}/ledger.db") as ledger:
         assert ledger.content.tree(kept) == TREE
     assert served.content.tree(kept) == TREE
+
+
+def test_what_is_asked_comes_after_what_was_handed_over(served: LedgerProcess) -> None:
+    assert served.latest_at("/somewhere") is None
+    served.content.put(TREE)
+    served.record(GENERATION)
+    assert served.latest_at("/somewhere") == GENERATION
+    assert served.generations(Query()) == (GENERATION,)
+
+
+def test_what_a_ledger_kept_before_is_asked_for(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/ledger.db"
+    with open_ledger(url) as ledger:
+        ledger.content.put(TREE)
+        ledger.record(GENERATION)
+    process = LedgerProcess().open(url)
+    assert process.latest_at("/somewhere") == GENERATION
+    process.close()
+
+
+def test_what_could_not_be_kept_is_said_by_the_next_call(served: LedgerProcess) -> None:
+    served.record(replace(GENERATION, attempts=(UNKEPT,)))
+    with pytest.raises(NotKnownError, match="no tree"):
+        served.flush()
+    served.flush()
+
+
+def test_what_could_not_be_kept_is_said_at_the_end(tmp_path: Path) -> None:
+    (tmp_path / "ledger.db").write_bytes(b"This is no database, however long it may become." * 99)
+    process = LedgerProcess().open(f"sqlite:///{tmp_path}/ledger.db")
+    process.content.put(TREE)
+    with pytest.raises(StoreUnavailableError, match=r"ledger\.db"):
+        process.close()
+    process.wait()
 
 
 def test_calls_of_models_are_looked_up_in_it(served: LedgerProcess) -> None:

@@ -169,6 +169,14 @@ class CallRecord(Protocol):
 class Ledger(Protocol):
     """The record of runs and generations."""
 
+    def flush(self) -> None:
+        """Return when all that was asked for is kept, also by a ledger in another process.
+
+        Raises:
+            StoreUnavailableError: Some of it could not be kept.
+        """
+        ...
+
     def start(self, run: Run) -> None:
         """Record a run that begins; a known one stays as it is."""
         ...

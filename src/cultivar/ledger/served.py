@@ -1,13 +1,14 @@
 """A ledger in a process of its own, so that its libraries load while this one does other work.
 
 `LedgerProcess` starts it, and stands for it; `python -m cultivar.ledger.served` is the other end.
-The invariant: a call has returned only when what it asked for is done, or has failed as it would
-have failed here.
+The invariant: calls are done in the order in which they are made, and each one that has an answer
+has returned only when all before it is done too, or has failed as it would have failed here.
 """
 
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import pickle
 import signal
@@ -15,17 +16,35 @@ import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
-from cultivar.errors import CultivarError, StoreUnavailableError
+from cultivar.errors import CultivarError, NotKnownError, StoreUnavailableError
 
 if TYPE_CHECKING:
     from cultivar.ledger.sql import SqlLedger
+    from cultivar.model import Migration
+    from cultivar.tree import Tree
 
 _LENGTH: Final = struct.Struct("<Q")
-_STORES: Final = frozenset({"content", "verdicts", "patterns", "calls"})
+_STORES: Final = frozenset({"verdicts", "patterns", "calls"})
+_FILE: Final = "sqlite:///"
+
+_KEEPING: Final = frozenset({"start", "record", "record_migration"})
+"""What only keeps something, and has no answer."""
+
+_FILLING: Final = frozenset({"record", "record_migration"})
+
+_NOTHING: Final[Mapping[str, object]] = {
+    "generations": (),
+    "latest_at": None,
+    "maker_of": None,
+    "scripts_done": frozenset(),
+}
+"""What a ledger says that has no generation yet: a file that was not there needs no asking."""
 
 
 def pays() -> bool:
@@ -37,59 +56,113 @@ class LedgerProcess:
     """A ledger that another process opens; its methods are those of `SqlLedger`.
 
     It begins to load at once, and waits to be told its address. It ends with this process,
-    whatever ends that.
+    whatever ends that. Nobody waits for it who needs no answer: what is only to be kept is handed
+    over, and what went wrong with it is raised by the next call, `flush` and `close` included.
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         # -P: nothing that lies in the current folder is taken for a module.
         command = [sys.executable, "-P", "-m", __name__]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._line = ThreadPoolExecutor(max_workers=1)
+        """One call after the other, in the order in which they are made."""
+        self._handed_over: list[Future[object]] = []
+        self._is_empty = False
 
     @property
     def pid(self) -> int:
         """The number of the process."""
         return self._process.pid
 
+    @property
+    def content(self) -> _Content:
+        """All trees."""
+        return _Content(self)
+
     def open(self, url: str) -> LedgerProcess:
-        """Open the ledger at SQLAlchemy's address `url`.
+        """Open the ledger at SQLAlchemy's address `url`; a file is open when it is first needed.
 
         Raises:
             SettingsError: The address is none.
             StoreUnavailableError: The database cannot be used.
         """
-        self._call("", "open", url)
+        if not url.startswith(_FILE):
+            self.call("", "open", url)
+            return self
+        self._is_empty = not Path(url.removeprefix(_FILE)).exists()
+        self.hand_over("", "open", url)
         return self
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
-        return _Store(self._call, name) if name in _STORES else partial(self._call, "", name)
+        if name in _STORES:
+            return _Store(self, name)
+        if name in _KEEPING:
+            return partial(self.hand_over, "", name)
+        if self._is_empty and name in _NOTHING:
+            return lambda *_, **__: _NOTHING[name]
+        return partial(self.call, "", name)
+
+    def migration(self, run_id: str) -> Migration:
+        """The upgrade of that run, or of which it is the only prefix.
+
+        Raises:
+            NotKnownError: There is none, or more than one.
+        """
+        if self._is_empty:
+            raise NotKnownError("upgrade", run_id)
+        found: Migration = self.call("", "migration", run_id)
+        return found
 
     def close(self) -> None:
-        """Let the process end; it has done what it was asked, and nobody waits for it."""
+        """Let the process end, once it has done what it was asked; nobody waits for its end.
+
+        Raises:
+            StoreUnavailableError: Some of it could not be kept.
+        """
+        self._line.shutdown()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 with contextlib.suppress(OSError):
                     pipe.close()
         threading.Thread(target=self._process.wait, daemon=True).start()
+        self._raise_failed()
 
     def wait(self) -> None:
         """Wait until the process has ended."""
         self._process.wait()
 
-    def _call(self, store: str, method: str, *arguments: Any, **named: Any) -> Any:
+    def call(self, store: str, method: str, *arguments: Any, **named: Any) -> Any:
+        """What a method of the ledger, or of one of its stores, returns or raises."""
+        asked = self._line.submit(self._ask, (store, method, arguments, named))
+        asked.exception()
+        self._raise_failed()
+        return asked.result()
+
+    def hand_over(self, store: str, method: str, *arguments: Any, **named: Any) -> None:
+        """Have a method do what it is to do, without waiting for it."""
+        self._is_empty = self._is_empty and method not in _FILLING
+        asked = self._line.submit(self._ask, (store, method, arguments, named))
+        self._handed_over.append(asked)
+
+    def _raise_failed(self) -> None:
+        """Raise what went wrong first, of all that was handed over and is done."""
+        done, self._handed_over = self._handed_over, []
+        for each in done:
+            each.result()
+
+    def _ask(self, message: tuple[str, str, tuple[Any, ...], dict[str, Any]]) -> object:
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None
         assert stdout is not None
-        with self._lock:
-            try:
-                _send(stdin, (store, method, arguments, named))
-                result, error = _receive(stdout)
-            except (OSError, EOFError, ValueError) as gone:
-                raise StoreUnavailableError(
-                    "The process that keeps the ledger has ended.", "Run the command again."
-                ) from gone
+        try:
+            _send(stdin, message)
+            result, error = _receive(stdout)
+        except (OSError, EOFError, ValueError) as gone:
+            raise StoreUnavailableError(
+                "The process that keeps the ledger has ended.", "Run the command again."
+            ) from gone
         if error is not None:
             raise error
         return result
@@ -98,11 +171,23 @@ class LedgerProcess:
 class _Store:
     """One of the stores that share the ledger's database."""
 
-    def __init__(self, call: Callable[..., Any], name: str) -> None:
-        self._call, self._name = call, name
+    def __init__(self, process: LedgerProcess, name: str) -> None:
+        self._process, self._name = process, name
 
     def __getattr__(self, method: str) -> Callable[..., Any]:
-        return partial(self._call, self._name, method)
+        return partial(self._process.call, self._name, method)
+
+
+class _Content(_Store):
+    """The content store."""
+
+    def __init__(self, process: LedgerProcess) -> None:
+        super().__init__(process, "content")
+
+    def put(self, tree: Tree) -> str:
+        """Keep `tree`; returns its hash. Keeping it again changes nothing."""
+        self._process.hand_over(self._name, "put", tree)
+        return tree.hash
 
 
 def _send(pipe: IO[bytes], message: object) -> None:
@@ -126,6 +211,7 @@ def _exactly(pipe: IO[bytes], length: int) -> bytes:
 
 def serve() -> None:
     """Answer calls on standard input until it ends."""
+    gc.set_threshold(100_000, 50, 100)  # as the command line does, for the same reason
     # Ctrl-C is for whoever started us: they end us when they are done.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     from cultivar.ledger import sql

@@ -50,6 +50,9 @@ class SqlLedger:
         self.calls: CallRecord = SqlCallRecord(database)
         """Model calls."""
 
+    def flush(self) -> None:
+        """Return when all that was asked for is kept: here it is, when a method has returned."""
+
     def start(self, run: Run) -> None:
         """Record a run that begins; a known one stays as it is."""
         self._runs.start(run)

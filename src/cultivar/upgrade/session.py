@@ -44,11 +44,15 @@ class Session:
         self._finished: Result | None = None
 
     def look(self) -> None:
-        """Look at the project while the template is looked up: both mostly wait for git."""
-        with ThreadPoolExecutor(max_workers=1) as beside:
-            project = beside.submit(lambda: self.work.read)
-            _ = self.work.template
-        project.result()
+        """Look at the project, and up both templates, at once: all of it mostly waits for git."""
+        work = self.work
+        with ThreadPoolExecutor(max_workers=2) as beside:
+            project = beside.submit(lambda: work.read)
+            work.open_origin()
+            base = beside.submit(lambda: work.base)
+            _ = work.template
+        for each in (project, base):
+            each.result()
 
     @property
     def is_up_to_date(self) -> bool:

@@ -55,6 +55,11 @@ class Work:
         path = self.folder / self.order.answers_file
         return self.context.get(Finder).output_of(path if path.is_file() else self.folder)
 
+    def open_origin(self) -> None:
+        """Open the repository of the template, which both of its versions are read from."""
+        sources = self.context.get(Sources)
+        sources.versions.open(sources.reference(self.output, self.order), self.order.to)
+
     @cached_property
     def template(self) -> Template:
         """The new version of the template, trusted where the user trusts it."""
