@@ -15,14 +15,15 @@ import sys
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, get_args
 
-from pydantic import BaseModel
-from pydantic.fields import FieldInfo
+from msgspec import NODEFAULT, Meta
+from msgspec.structs import FieldInfo
 
 import cultivar
 from cultivar import errors, settings
 from cultivar.ledger import tables
+from cultivar.record import Record, fields
 
 COMMANDS = (
     *("init", "doctor", "templates", "generate", "resume"),
@@ -52,19 +53,23 @@ def all_settings() -> Iterator[str]:
     """Every setting, with type, default, variable and meaning."""
     yield "| setting | type | default | variable | meaning |\n|---|---|---|---|---|"
     yield from _section(settings.Settings, "")
-    for name, field in settings.Settings.model_fields.items():
-        kind = field.annotation
-        if inspect.isclass(kind) and issubclass(kind, BaseModel):
-            yield f"\n### `{name}`\n\n{_first_sentence(kind)}\n"
+    for field in fields(settings.Settings):
+        if _is_section(field.type):
+            yield f"\n### `{field.name}`\n\n{_first_sentence(field.type)}\n"
             yield "| setting | type | default | variable | meaning |\n|---|---|---|---|---|"
-            yield from _section(kind, f"{name}.")
+            yield from _section(field.type, f"{field.name}.")
 
 
-def _section(kind: type[BaseModel], prefix: str) -> Iterator[str]:
+def _is_section(kind: Any) -> bool:
+    return inspect.isclass(kind) and issubclass(kind, Record)
+
+
+def _section(kind: type[Record], prefix: str) -> Iterator[str]:
     said = _fields(kind)
-    for name, field in kind.model_fields.items():
-        if inspect.isclass(field.annotation) and issubclass(field.annotation, BaseModel):
+    for field in fields(kind):
+        if _is_section(field.type):
             continue
+        name = field.name
         key = f"{prefix}{name}"
         variable = f"CULTIVAR_{key.replace('.', '__').upper()}"
         meaning = said[name].meaning + (
@@ -81,15 +86,24 @@ def _section(kind: type[BaseModel], prefix: str) -> Iterator[str]:
 def _type(written: str, field: FieldInfo) -> str:
     if written == "SandboxChoice":
         return "`auto`, `bubblewrap`, `container` or `process`"
-    words = written.replace(" | ", " or ").replace("None", "none").replace("tuple[", "list of ")
-    words = words.replace(", ...]", "").replace("SecretStr", "secret").replace("Path", "path")
+    words = re.sub(r"Annotated\[(\w+), .*?\)\]", r"\1", written)
+    words = words.replace(" | ", " or ").replace("None", "none").replace("tuple[", "list of ")
+    words = words.replace(", ...]", "").replace("Secret", "secret").replace("Path", "path")
+    return ", ".join([words, *_bounds(field.type)])
+
+
+def _bounds(kind: Any) -> Iterator[str]:
     signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
-    bounds = [f"{signs[n]} {getattr(m, n)}" for m in field.metadata for n in signs if hasattr(m, n)]
-    return ", ".join([words, *bounds])
+    for each in get_args(kind):
+        if isinstance(each, Meta):
+            bounds = {name: getattr(each, name) for name in signs}
+            yield from (f"{signs[name]} {it}" for name, it in bounds.items() if it is not None)
+        else:
+            yield from _bounds(each)
 
 
 def _default(field: FieldInfo) -> str:
-    if field.default_factory is not None:
+    if field.default_factory is not NODEFAULT:
         return "see below"
     value: object = field.default
     if value is None:

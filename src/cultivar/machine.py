@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
@@ -183,6 +182,8 @@ def open_checkpointer(home: Path, database_url: str) -> Generator[BaseCheckpoint
         with _open_postgres(database_url) as saver:
             yield saver
         return
+    import sqlite3
+
     from langgraph.checkpoint.sqlite import SqliteSaver
 
     try:

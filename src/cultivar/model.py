@@ -43,6 +43,8 @@ class Answer(Record):
     secret: bool = False
     computed: bool = False
     """Its `when` was false: it has a value for rendering, but was not asked and is not kept."""
+    closed: bool = False
+    """It is yes or no, a number, or one of choices: what others answered can speak for it."""
 
     @property
     def given(self) -> bool:

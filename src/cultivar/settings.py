@@ -6,25 +6,30 @@ sent, whether there is a wall) is never taken from a workspace that the user doe
 
 from __future__ import annotations
 
+import math
 import os
+from collections.abc import Iterable
+from operator import attrgetter
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
+from msgspec import Meta, ValidationError, convert
 from platformdirs import user_cache_path, user_config_path
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_settings import (
-    BaseSettings,
-    InitSettingsSource,
-    PydanticBaseSettingsSource,
-    PyprojectTomlConfigSettingsSource,
-    SettingsConfigDict,
-    YamlConfigSettingsSource,
-)
 from yaml import YAMLError
 
 from cultivar.errors import SettingsError, UntrustedError
 from cultivar.model import ConflictStyle
 from cultivar.ownership import home_of, user_folder
+from cultivar.record import Record, field
+from cultivar.schema import Misfit, MisfitError, check_made, listed, nearest, read_as
+from cultivar.sources import (
+    Values,
+    argument_values,
+    environment_values,
+    merged,
+    project_values,
+    yaml_values,
+)
 
 SandboxChoice = Literal["auto", "bubblewrap", "container", "process"]
 """Which wall to use; `auto` takes the strongest that works here."""
@@ -50,20 +55,51 @@ NO_MODEL = frozenset({"builtin", "none"})
 """The names that mean: without a model."""
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class Secret:
+    """A text that is shown to nobody by accident.
+
+    Args:
+        text: The secret.
+    """
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def get_secret_value(self) -> str:
+        """The secret itself."""
+        return self._text
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._text == other._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __repr__(self) -> str:
+        return f"Secret({'**********' if self._text else ''!r})"
+
+
+class _Section(Record, forbid_unknown_fields=True):
+    def __post_init__(self) -> None:
+        """Refuse what a setting does not take, also where it was not read."""
+        try:
+            check_made(self)
+        except MisfitError as error:
+            raise SettingsError(f"{_told(error.misfit)}.") from error
 
 
 class BudgetSettings(_Section):
     """What one run may use; None is no limit."""
 
-    money: float | None = Field(default=1.0, ge=0)
+    money: Annotated[float, Meta(ge=0)] | None = 1.0
     """US dollars."""
-    tokens: int | None = Field(default=200_000, ge=0)
+    tokens: Annotated[int, Meta(ge=0)] | None = 200_000
     """Of prompts and replies together."""
-    calls: int | None = Field(default=20, ge=0)
+    calls: Annotated[int, Meta(ge=0)] | None = 20
     """Questions to the model; what is answered from the record is free."""
-    seconds: float | None = Field(default=900.0, ge=0)
+    seconds: Annotated[float, Meta(ge=0)] | None = 900.0
     """Wall-clock time of the run."""
 
 
@@ -74,15 +110,15 @@ class ModelSettings(_Section):
     """`builtin` (none), a litellm name like `openai/gpt-…`, or `cassette:FILE`."""
     api_base: str | None = None
     """The address of the service; the provider's own where it is not set."""
-    api_key: SecretStr | None = None
+    api_key: Secret | None = None
     """Only needed where the provider's own variable is not set."""
-    temperature: float = Field(default=0.0, ge=0, le=2)
+    temperature: Annotated[float, Meta(ge=0, le=2)] = 0.0
     """How freely the model chooses its words; 0 is not at all."""
-    max_tokens: int = Field(default=4096, ge=1)
+    max_tokens: Annotated[int, Meta(ge=1)] = 4096
     """Of one reply, at most."""
-    timeout: float = Field(default=60.0, gt=0)
+    timeout: Annotated[float, Meta(gt=0)] = 60.0
     """Seconds of one request."""
-    retries: int = Field(default=4, ge=0)
+    retries: Annotated[int, Meta(ge=0)] = 4
     """How often a request is sent again that was not answered."""
     record: Path | None = None
     """A cassette to record every reply to."""
@@ -95,17 +131,17 @@ class SandboxSettings(_Section):
     """Which wall; `auto` takes the strongest that works here."""
     image: str = "docker.io/library/python:3.11-slim"
     """For containers."""
-    wall_seconds: float = Field(default=120.0, gt=0)
+    wall_seconds: Annotated[float, Meta(gt=0)] = 120.0
     """What a command may take; a check's own `timeout` may be less."""
-    cpu_seconds: float = Field(default=120.0, gt=0)
+    cpu_seconds: Annotated[float, Meta(gt=0)] = 120.0
     """Of CPU."""
-    memory_mb: int = Field(default=2048, ge=64)
+    memory_mb: Annotated[int, Meta(ge=64)] = 2048
     """Of all its processes together."""
-    processes: int = Field(default=64, ge=1)
+    processes: Annotated[int, Meta(ge=1)] = 64
     """At once."""
-    disk_mb: int = Field(default=256, ge=1)
+    disk_mb: Annotated[int, Meta(ge=1)] = 256
     """What it may write."""
-    output_kb: int = Field(default=1024, ge=1)
+    output_kb: Annotated[int, Meta(ge=1)] = 1024
     """What is kept of its output; a flood ends it."""
 
 
@@ -118,22 +154,17 @@ class UpgradeSettings(_Section):
     """`markers` in the file, or `rej`: the file as it was, the rejected part beside it."""
 
 
-class Settings(BaseSettings):
-    """All that can be set. See `docs/reference/settings.md`."""
+class Settings(_Section):
+    """All that can be set. See `docs/reference/settings.md`.
 
-    model_config = SettingsConfigDict(
-        frozen=True,
-        extra="forbid",
-        env_prefix="CULTIVAR_",
-        env_nested_delimiter="__",
-        nested_model_default_partial_update=True,
-    )
+    Made by hand it reads nothing: what is not given has its default. `load_settings` reads.
+    """
 
-    workspace: Path = Field(default_factory=Path.cwd)
+    workspace: Path = field(default_factory=Path.cwd)
     """The folder with `cultivar.yaml`; definitions and templates in it come before ours."""
-    home: Path = Field(default_factory=user_folder)
+    home: Path = field(default_factory=user_folder)
     """Where ledger, memory and checkpoints are; `.cultivar` in an initialised workspace."""
-    cache: Path = Field(default_factory=lambda: _cache_path())
+    cache: Path = field(default_factory=lambda: _cache_path())
     """Where check environments and clones are; may be deleted at any time."""
     database_url: str | None = None
     """SQLAlchemy's address of the ledger; SQLite in `home` where it is not set."""
@@ -145,9 +176,9 @@ class Settings(BaseSettings):
     """More folders with templates, looked into before ours."""
     trust: tuple[str, ...] = ()
     """Origins (or their prefixes) whose tasks, extensions and Python may run."""
-    attempts: int = Field(default=3, ge=1, le=20)
+    attempts: Annotated[int, Meta(ge=1, le=20)] = 3
     """Drafts in one run at most, the first one included."""
-    unsure_below: float = Field(default=0.6, ge=0, le=1)
+    unsure_below: Annotated[float, Meta(ge=0, le=1)] = 0.6
     """With `--interactive`, answers of less confidence are asked."""
     budget: BudgetSettings = BudgetSettings()
     model: ModelSettings = ModelSettings()
@@ -174,13 +205,11 @@ def load_settings(start: Path | None = None, **given: Any) -> Settings:
     workspace = find_workspace(start)
     root = workspace or start
     try:
-        settings = _rooted(root, workspace)(**given)
-    except (ValidationError, ValueError, YAMLError) as error:
-        raise SettingsError(
-            f"The settings of `{root}` are wrong: {_first_line(error)}.",
-            "`docs/reference/settings.md` lists them.",
-        ) from error
-    return settings
+        return read_as(Settings, _found(root, workspace, given))
+    except MisfitError as error:
+        raise _wrong(root, _told(error.misfit), _remedy(error.misfit)) from error
+    except (ValueError, YAMLError) as error:
+        raise _wrong(root, " ".join(str(error).split())) from error
 
 
 def find_workspace(start: Path) -> Path | None:
@@ -199,40 +228,24 @@ def user_file() -> Path:
     return user_config_path("cultivar", appauthor=False) / "cultivar.yaml"
 
 
-def _rooted(root: Path, workspace: Path | None) -> type[Settings]:
-    """`Settings` that reads the files of `root`, wherever the process stands."""
-
-    class Rooted(Settings):
-        model_config = SettingsConfigDict(pyproject_toml_table_header=("tool", "cultivar"))
-
-        @classmethod
-        def settings_customise_sources(
-            cls,
-            settings_cls: type[BaseSettings],
-            init_settings: PydanticBaseSettingsSource,
-            env_settings: PydanticBaseSettingsSource,
-            dotenv_settings: PydanticBaseSettingsSource,
-            file_secret_settings: PydanticBaseSettingsSource,
-        ) -> tuple[PydanticBaseSettingsSource, ...]:
-            own = YamlConfigSettingsSource(settings_cls, user_file())
-            trusted = _trusts([init_settings(), env_settings(), own()], root)
-            theirs = [
-                YamlConfigSettingsSource(settings_cls, root / "cultivar.yaml"),
-                PyprojectTomlConfigSettingsSource(settings_cls, root / "pyproject.toml"),
-            ]
-            if not trusted:
-                for source in theirs:
-                    _refuse_protected(root, source(), own())
-            places = {"workspace": root, "home": home_of(root)} if workspace else {}
-            found = InitSettingsSource(settings_cls, init_kwargs=places)
-            return init_settings, env_settings, *theirs, own, found
-
-    return Rooted
+def _found(root: Path, workspace: Path | None, given: Values) -> Values:
+    """What all sources say together; what is said earlier wins, setting by setting."""
+    first = [argument_values(given), environment_values(Settings)]
+    own = yaml_values(user_file())
+    theirs = [yaml_values(root / "cultivar.yaml"), project_values(root / "pyproject.toml")]
+    if not _trusts([*first, own], root):
+        for values in theirs:
+            _refuse_protected(root, values, own)
+    places = {"workspace": root, "home": home_of(root)} if workspace else {}
+    return merged([*first, *theirs, own, places])
 
 
-def _trusts(sources: list[dict[str, Any]], root: Path) -> bool:
-    trusted = [each for source in sources for each in source.get("trust", ())]
-    return any(is_trusted(str(root), (str(each),)) for each in trusted)
+def _trusts(sources: list[Values], root: Path) -> bool:
+    said = [source.get("trust") for source in sources]
+    lists = [
+        cast("Iterable[object]", each) for each in said if isinstance(each, list | tuple | set)
+    ]
+    return any(is_trusted(str(root), tuple(map(str, each))) for each in lists)
 
 
 def is_trusted(origin: str, trust: tuple[str, ...]) -> bool:
@@ -241,7 +254,7 @@ def is_trusted(origin: str, trust: tuple[str, ...]) -> bool:
     return any(stem and (origin == stem or origin.startswith(f"{stem}/")) for stem in stems)
 
 
-def _refuse_protected(root: Path, values: dict[str, Any], own: dict[str, Any]) -> None:
+def _refuse_protected(root: Path, values: Values, own: Values) -> None:
     for name in PROTECTED:
         if _value(values, name) is not None:
             raise _refusal(root, f"sets `{name}`", name)
@@ -252,21 +265,27 @@ def _refuse_protected(root: Path, values: dict[str, Any], own: dict[str, Any]) -
         raise _refusal(root, "puts an address into `model.name`", "model.name")
 
 
-def _is_raised(values: dict[str, Any], own: dict[str, Any], name: str) -> bool:
+def _is_raised(values: Values, own: Values, name: str) -> bool:
     """Whether a limit is set to more than the user has it, or by default, or to none."""
     section, _, key = name.rpartition(".")
     inside = _value(values, section) if section else values
     if not isinstance(inside, dict) or key not in inside:
         return False
-    value, users = _value(values, name), _value(own, name)
-    limit = _value(Settings.model_construct().model_dump(), name) if users is None else users
+    users = _value(own, name)
+    allowed = attrgetter(name)(Settings(workspace=Path())) if users is None else users
+    return _limit(_value(values, name)) > _limit(allowed)
+
+
+def _limit(value: object) -> float:
+    """A limit as it will be read; none at all is endless, and what is no limit is not compared."""
     try:
-        return value is None or float(str(value)) > float(str(limit))
-    except ValueError:
-        return False  # it is no number; reading the settings says so
+        number = convert(value, int | float | None, strict=False)
+    except ValidationError:
+        return math.nan  # reading the settings says so
+    return math.inf if number is None else number
 
 
-def _value(values: dict[str, Any], name: str) -> object:
+def _value(values: Values, name: str) -> object:
     value: object = values
     for key in name.split("."):
         value = cast("dict[str, object]", value).get(key) if isinstance(value, dict) else None
@@ -281,11 +300,23 @@ def _refusal(root: Path, what: str, name: str) -> UntrustedError:
     )
 
 
-def _first_line(error: Exception) -> str:
-    if isinstance(error, ValidationError):
-        first = error.errors()[0]
-        return f"`{'.'.join(map(str, first['loc']))}`: {first['msg']}"
-    return " ".join(str(error).split())
+def _wrong(root: Path, why: str, remedy: str = "") -> SettingsError:
+    return SettingsError(
+        f"The settings of `{root}` are wrong: {why}.",
+        f"{remedy} `docs/reference/settings.md` lists them.".strip(),
+    )
+
+
+def _told(misfit: Misfit) -> str:
+    """What does not fit; without the value, which may be a secret."""
+    name = ".".join(map(str, misfit.place))
+    if misfit.why == "unknown":
+        return f"`{name}` is no setting"
+    return f"`{name}`: expected is {listed(misfit.expected)}"
+
+
+def _remedy(misfit: Misfit) -> str:
+    return nearest(str(misfit.place[-1]), misfit.expected) if misfit.why == "unknown" else ""
 
 
 def _cache_path() -> Path:

@@ -22,6 +22,7 @@ from cultivar.generation.vault import Vault
 from cultivar.generation.workshop import Workshop
 from cultivar.ledger.base import CallRecord, ContentStore, Ledger, PatternStore, VerdictCache
 from cultivar.ledger.served import LedgerProcess
+from cultivar.ledger.tallying import TallyStore
 from cultivar.llm.base import ModelDoor, Provider
 from cultivar.llm.redaction import Redactor, environment_secrets
 from cultivar.machine import Event, Listener, Machine, open_checkpointer
@@ -46,6 +47,7 @@ class Stores(Ledger, Protocol):
     verdicts: VerdictCache
     patterns: PatternStore
     calls: CallRecord
+    tallies: TallyStore
 
     def close(self) -> None:
         """Give all connections back."""
@@ -129,6 +131,7 @@ def _makers() -> dict[type[Any], Maker]:
         VerdictCache: lambda s: s.need(Stores).verdicts,
         PatternStore: lambda s: s.need(Stores).patterns,
         CallRecord: lambda s: s.need(Stores).calls,
+        TallyStore: lambda s: s.need(Stores).tallies,
         Memory: _memory,
         Sandbox: _sandbox,
         CheckRunner: _runner,

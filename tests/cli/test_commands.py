@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cultivar.cli.main import PARTS, app_for
+from cultivar.cli.commands import PARTS, app_for
 
 COPIER = """\
 _subdirectory: files

@@ -10,8 +10,8 @@ from cultivar.definitions import builtin_root
 SOURCE = builtin_root() / "src" / "cultivar"
 
 GROUND = [
-    *("errors", "ownership", "record", "tree", "model"),
-    *("settings", "roles", "tool", "agent", "graph"),
+    *("errors", "ownership", "record", "schema", "tree", "model"),
+    *("sources", "settings", "roles", "tool", "agent", "graph"),
 ]
 TOP = ["definitions", "machine", "wiring", "doctor", "workspace", "application"]
 FLOORS: list[list[str]] = [

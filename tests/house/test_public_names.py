@@ -37,3 +37,12 @@ def test_the_help_of_the_command_line_imports_nothing_heavy() -> None:
 def test_listing_templates_imports_no_database_and_no_model() -> None:
     asked = "from cultivar import Cultivar\nCultivar().templates()"
     assert not _modules_after(asked) & {"litellm", "chromadb", "langgraph", "alembic"}
+
+
+def test_what_an_upgrade_is_made_of_imports_what_only_models_need_last() -> None:
+    asked = (
+        "from cultivar import Cultivar\n"
+        "from cultivar.definitions import Definitions\n"
+        "Cultivar().services.need(Definitions).graph('upgrade')"
+    )
+    assert not _modules_after(asked) & {*HEAVY, "pydantic", "asyncio", "ssl", "email"}

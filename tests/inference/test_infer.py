@@ -316,7 +316,10 @@ def test_a_learned_answer_stands_between_the_task_and_the_default(loader: Templa
         name: Answer(name=name, value=True, source="learned", confidence=0.7)
         for name in ("use_retries", "include_metrics")
     }
-    answers = {each.name: each for each in infer("no metrics", loader, {}, learned)}
+    answers = {
+        each.name: each
+        for each in infer("no metrics", loader, {}, lambda asked: learned.get(asked.name))
+    }
 
     assert (answers["use_retries"].value, answers["use_retries"].source) == (True, "learned")
     assert (answers["include_metrics"].value, answers["include_metrics"].source) == (False, "task")

@@ -96,7 +96,9 @@ def test_given_is_stronger_than_any_reading_and_learned_weaker(loader: Template)
         for name, value in {"use_retries": False, "include_metrics": True}.items()
     }
     given = {"use_async": True}
-    answers = combine("stubborn", loader, given, model=model, learned=learned)
+    answers = combine(
+        "stubborn", loader, given, model=model, learned=lambda asked: learned.get(asked.name)
+    )
     sources = {each.name: each.source for each in answers}
 
     assert sources["use_async"] == "user"

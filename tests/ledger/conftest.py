@@ -10,6 +10,7 @@ import pytest
 
 from cultivar.ledger.base import CallRecord, ContentStore, PatternStore, VerdictCache
 from cultivar.ledger.sql import SqlLedger, open_ledger
+from cultivar.ledger.tallying import TallyStore
 from cultivar.testing.postgres import TEMPLATE, PostgresServer
 
 
@@ -70,6 +71,11 @@ def patterns(ledger: SqlLedger) -> PatternStore:
 @pytest.fixture
 def calls(ledger: SqlLedger) -> CallRecord:
     return ledger.calls
+
+
+@pytest.fixture
+def tallies(ledger: SqlLedger) -> TallyStore:
+    return ledger.tallies
 
 
 @pytest.fixture

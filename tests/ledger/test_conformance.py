@@ -7,6 +7,7 @@ from cultivar.testing.stores import (
     PatternStoreContract,
     VerdictCacheContract,
 )
+from cultivar.testing.tallies import TallyStoreContract
 from cultivar.testing.upgrades import MigrationsContract, StandingContract
 
 
@@ -23,6 +24,10 @@ class TestPatternStore(PatternStoreContract):
 
 
 class TestCallRecord(CallRecordContract):
+    pass
+
+
+class TestTallyStore(TallyStoreContract):
     pass
 
 

@@ -23,14 +23,17 @@ from cultivar.ledger.database import Database, connect
 from cultivar.ledger.generations import SqlGenerations
 from cultivar.ledger.sql import open_ledger
 from cultivar.record import replace
-from cultivar.testing.generations import TREE, generation_of
+from cultivar.testing.generations import TEMPLATE, TREE, generation_of
 from cultivar.tree import Entry, Tree, text_entry
 
 PROGRAMS = Path(__file__).parent / "programs"
 _ID = "0a1b2c3d-0000-4000-8000-000000000000"
 
 
-@pytest.mark.parametrize("table", ["template_generations", "attempts", "check_results"])
+@pytest.mark.parametrize(
+    "table",
+    ["template_generations", "attempts", "check_results", "answer_stats", "combination_stats"],
+)
 def test_a_process_killed_while_recording_leaves_nothing_half(url: str, table: str) -> None:
     with open_ledger(url) as ledger:
         ledger.content.put(TREE)
@@ -38,6 +41,8 @@ def test_a_process_killed_while_recording_leaves_nothing_half(url: str, table: s
     with open_ledger(url) as ledger:
         with pytest.raises(NotKnownError):
             ledger.generation(_ID)
+        assert ledger.tallies.answers(TEMPLATE.id) == ()
+        assert ledger.tallies.totals() == {}
         made = generation_of(TREE.hash, id=_ID)
         ledger.record(made)
         assert ledger.generation(_ID) == made
@@ -82,6 +87,8 @@ def test_processes_that_record_at_once_lose_nothing(url: str) -> None:
         trees = {ledger.content.tree(each.tree_hash).text("who.txt") for each in found}
         assert (len(found), trees) == (100, shared | own)
         assert ledger.patterns.patterns()[0].seen == 100
+        assert [each.uses for each in ledger.tallies.totals()[TEMPLATE.id].values()] == [100]
+        assert [each.tally.uses for each in ledger.tallies.answers(TEMPLATE.id)] == [100]
 
 
 def _start(program: str, *arguments: str) -> subprocess.Popen[bytes]:

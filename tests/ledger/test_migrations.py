@@ -17,6 +17,7 @@ from cultivar.ledger.base import ModelCall, Run
 from cultivar.ledger.encoding import SECRET
 from cultivar.ledger.schema import SCHEMA
 from cultivar.ledger.sql import SqlLedger, open_ledger
+from cultivar.ledger.tallying import AnswerTally, Stratum, Tally
 from cultivar.model import (
     Answer,
     Attempt,
@@ -59,7 +60,14 @@ GENERATION = Generation(
         language="python",
     ),
     answers=(
-        Answer(name="ttl", value=300, source="task", confidence=0.9, evidence="5 minutes"),
+        Answer(
+            name="ttl",
+            value=300,
+            source="task",
+            confidence=0.9,
+            evidence="5 minutes",
+            closed=True,
+        ),
         Answer(name="token", value=SECRET, source="user", confidence=1.0, secret=True),
     ),
     attempts=(
@@ -141,6 +149,23 @@ def test_there_is_a_ledger_of_every_schema() -> None:
 
 def test_generations_are_kept(old: SqlLedger) -> None:
     assert old.generation(GENERATION.id) == GENERATION
+
+
+def test_generations_are_counted(old: SqlLedger) -> None:
+    stratum = Stratum(template_version="1.0.0", instance_id="local")
+    once = Tally(
+        uses=1,
+        chosen=1,
+        succeeded=1,
+        recent_uses=1.0,
+        recent_succeeded=1.0,
+        recent_at=GENERATION.generated_at,
+    )
+    template = GENERATION.template.id
+    assert old.tallies.totals() == {template: {stratum: once}}
+    assert old.tallies.answers(template) == (
+        AnswerTally(question="ttl", value=300, stratum=stratum, tally=once),
+    )
 
 
 def test_trees_are_kept(old: SqlLedger) -> None:

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel
 
 from cultivar.errors import ModelUnavailableError, SettingsError
 from cultivar.llm.base import Message
@@ -12,7 +12,7 @@ from cultivar.llm.choose import choose_provider
 from cultivar.llm.door import Door
 from cultivar.llm.litellm import ALLOW_CALLS
 from cultivar.llm.redaction import MASK, Redactor, environment_secrets
-from cultivar.settings import ModelSettings
+from cultivar.settings import ModelSettings, Secret
 from cultivar.testing.openai_server import OpenAIServer, Say
 from cultivar.testing.providers import a_request
 from cultivar.testing.records import MemoryCallRecord
@@ -63,7 +63,7 @@ def test_what_a_model_said_can_be_replayed_without_it_and_without_its_key(
         return door.ask("run", "x", asked, Choice).value
 
     with OpenAIServer(Say('{"value": "tok-0123456789"}')) as server:
-        key = SecretStr("sk-0123456789")
+        key = Secret("sk-0123456789")
         real = ModelSettings(
             name="openai/gpt-4o-mini", api_base=server.api_base, api_key=key, record=tape
         )

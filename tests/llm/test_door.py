@@ -15,6 +15,7 @@ from cultivar.llm.door import Door
 from cultivar.llm.redaction import MASK, Redactor
 from cultivar.llm.retrying import Retrying
 from cultivar.llm.scripted import ScriptedModel, ScriptLine
+from cultivar.record import replace
 from cultivar.settings import BudgetSettings
 from cultivar.testing.clock import SteppedClock
 from cultivar.testing.openai_server import INJECTION
@@ -239,7 +240,7 @@ def test_a_budget_that_is_spent_refuses_the_next_call(
         text = FINE.model_dump_json()
         return ModelReply(text=text, model="m", prompt_tokens=6, completion_tokens=4, money=0.5)
 
-    budget = BudgetSettings.model_validate({**UNLIMITED.model_dump(), kind: limit})
+    budget = replace(UNLIMITED, **{kind: limit})
     door, model = opened(answer, answer, budget=budget)
     door.ask("run", "inferrer", said("one"), Choice)
     with pytest.raises(BudgetSpentError) as caught:
@@ -249,7 +250,7 @@ def test_a_budget_that_is_spent_refuses_the_next_call(
 
 @pytest.mark.parametrize("kind", ["calls", "tokens", "money", "seconds"])
 def test_a_budget_of_nothing_allows_nothing(opened: Opener, kind: str) -> None:
-    budget = BudgetSettings.model_validate({**UNLIMITED.model_dump(), kind: 0})
+    budget = replace(UNLIMITED, **{kind: 0})
     door, model = opened(FINE, budget=budget)
     with pytest.raises(BudgetSpentError):
         door.ask("run", "inferrer", said(), Choice)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel
 
 from cultivar.errors import (
     BudgetSpentError,
@@ -26,7 +26,7 @@ from cultivar.llm.door import Door
 from cultivar.llm.litellm import ALLOW_CALLS, LitellmModel
 from cultivar.llm.redaction import Redactor
 from cultivar.llm.retrying import Retrying
-from cultivar.settings import BudgetSettings, ModelSettings
+from cultivar.settings import BudgetSettings, ModelSettings, Secret
 from cultivar.testing.clock import SteppedClock
 from cultivar.testing.openai_server import (
     INJECTION,
@@ -64,8 +64,13 @@ def server() -> Iterator[OpenAIServer]:
 
 
 def model(server: OpenAIServer, name: str = PRICED, **more: Any) -> LitellmModel:
-    given = {"name": name, "api_base": server.api_base, "api_key": SecretStr(KEY), "timeout": 20}
-    return LitellmModel(ModelSettings.model_validate(given | more), grace=2.0)
+    given: dict[str, Any] = {
+        "name": name,
+        "api_base": server.api_base,
+        "api_key": Secret(KEY),
+        "timeout": 20,
+    }
+    return LitellmModel(ModelSettings(**given | more), grace=2.0)
 
 
 def door_to(
@@ -332,7 +337,7 @@ def test_a_missing_key_is_named_and_nothing_is_sent(
 @pytest.mark.parametrize("address", [None, "http://192.0.2.1/v1", "http://127.0.0.1.evil.test/v1"])
 def test_a_stray_call_is_refused(monkeypatch: pytest.MonkeyPatch, address: str | None) -> None:
     monkeypatch.setenv(ALLOW_CALLS, "0")
-    settings = ModelSettings(name=PRICED, api_base=address, api_key=SecretStr(KEY))
+    settings = ModelSettings(name=PRICED, api_base=address, api_key=Secret(KEY))
     with pytest.raises(RefusedError, match=ALLOW_CALLS):
         LitellmModel(settings).complete(a_request())
 
@@ -368,9 +373,9 @@ _CHILD = """
 import logging, os, sys, threading
 from cultivar.llm.base import ProviderError
 from cultivar.llm.choose import choose_provider, warm_up
-from cultivar.settings import ModelSettings
+from cultivar.settings import ModelSettings, Secret
 from cultivar.testing.providers import a_request
-settings = ModelSettings(name={name!r}, api_base={base!r}, api_key="k")
+settings = ModelSettings(name={name!r}, api_base={base!r}, api_key=Secret("k"))
 provider = choose_provider(settings)
 warm_up(ModelSettings())
 assert "litellm" not in sys.modules

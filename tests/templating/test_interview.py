@@ -197,8 +197,40 @@ def test_a_proposal_is_an_answer_with_its_source() -> None:
     (answer,) = interview(template_of("a: 1"), {}, proposing("a", "7"))
 
     assert answer == Answer(
-        name="a", value=7, source="task", confidence=0.8, evidence="'its words'"
+        name="a", value=7, source="task", confidence=0.8, evidence="'its words'", closed=True
     )
+
+
+@pytest.mark.parametrize(
+    ("question", "value"),
+    [
+        ("a: {type: bool, default: false}", True),
+        ("a: {type: int, default: 1}", 2),
+        ("a: {type: str, choices: [one, two]}", "two"),
+        ("a: {type: str, choices: [one, two], multiselect: true}", ["one", "two"]),
+    ],
+)
+def test_an_answer_of_few_values_is_closed(question: str, value: Json) -> None:
+    (answer,) = interview(template_of(question), {"a": value})
+    assert answer.closed
+
+
+@pytest.mark.parametrize(
+    ("question", "value"),
+    [
+        ("a: {type: str}", "mine"),
+        ("a: {type: bool, default: false, secret: true}", True),
+    ],
+)
+def test_what_a_person_wrote_or_keeps_secret_is_not_closed(question: str, value: Json) -> None:
+    (answer,) = interview(template_of(question), {"a": value})
+    assert not answer.closed
+
+
+def test_a_choice_made_of_earlier_answers_is_not_closed() -> None:
+    template = template_of("who: {type: str}\na: {type: str, choices: ['{{ who }}', two]}")
+    assert [each.closed for each in interview(template, {"who": "me", "a": "me"})] == [False, False]
+    assert [each.closed for each in interview(template, {"who": "me", "a": "two"})] == [False, True]
 
 
 def test_a_proposal_that_is_refused_falls_to_the_default_and_says_so() -> None:

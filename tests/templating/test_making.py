@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -20,7 +21,8 @@ from cultivar.errors import (
     UntrustedError,
 )
 from cultivar.model import Answer
-from cultivar.templating.making.engine import engine, recompile
+from cultivar.templating.making.boot import recompile
+from cultivar.templating.making.engine import START, engine, files_of_engine
 from cultivar.templating.making.jobs import files_of
 from cultivar.templating.making.making import Made, Making, make
 from cultivar.templating.making.results import MissingPackageError, read_results
@@ -98,9 +100,9 @@ def plain(copier: str, **files: str | Entry) -> Template:
     return template_of({"copier.yml": copier, **files})
 
 
-def left_by(makings: Sequence[Making], folder: Path, archive: bytes) -> Tree:
+def left_by(makings: Sequence[Making], folder: Path, modules: bytes) -> Tree:
     """What the worker leaves of a folder of jobs."""
-    tree = Tree({**files_of(makings), "engine.zip": Entry(content=archive)})
+    tree = Tree({**files_of(makings), **files_of_engine(modules)})
     for path, entry in tree.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         if entry.mode == "link":
@@ -108,8 +110,10 @@ def left_by(makings: Sequence[Making], folder: Path, archive: bytes) -> Tree:
         else:
             (folder / path).write_bytes(entry.content)
             (folder / path).chmod(0o755 if entry.mode == "executable" else 0o644)
-    argv = [sys.executable, "-I", "-S", "engine.zip"]
-    subprocess.run(argv, cwd=folder, check=True, env={}, timeout=60)
+    argv = [sys.executable, "-I", "-S", START]
+    with TemporaryDirectory() as elsewhere:
+        places = {"TMPDIR": elsewhere}
+        subprocess.run(argv, cwd=folder, check=True, env=places, timeout=60)
     return read_tree(folder)
 
 
@@ -168,6 +172,44 @@ def test_two_versions_of_one_template_do_not_meet(tmp_path: Path) -> None:
     assert new_made.rendered.tree.text("plain_module.py").startswith("name = 'my_thing'  # 2027")
 
 
+def test_an_extension_may_use_all_of_pythons_library(tmp_path: Path) -> None:
+    used = "import ipaddress, pickle, tempfile, uuid\n" + WORDS.replace(
+        "2026",
+        "uuid.UUID(int=pickle.loads(pickle.dumps(int(ipaddress.ip_address('0.0.0.7'))))).int"
+        " if tempfile.gettempdir() else 0",
+    )
+    template = extended(**{"extensions/words.py": used})
+    (made,) = work(Making(template=template, given={"project_name": "a"}), folder=tmp_path)
+    assert made.rendered.tree.text("plain_module.py").startswith("name = 'a'  # 7")
+
+
+def test_an_extension_reads_the_files_beside_it(tmp_path: Path) -> None:
+    beside = "(__import__('pathlib').Path(__file__).parent / 'year.txt').read_text()"
+    template = extended(
+        **{"extensions/words.py": WORDS.replace("2026", beside), "extensions/year.txt": "1999"}
+    )
+    (made,) = work(Making(template=template, given={"project_name": "a"}), folder=tmp_path)
+    assert made.rendered.tree.text("plain_module.py").startswith("name = 'a'  # 1999")
+
+
+def test_only_results_are_left_to_be_brought_back(tmp_path: Path) -> None:
+    making = Making(template=extended(), given={"project_name": "a"})
+    left = left_by([making], tmp_path, engine(compiled=True))
+    assert set(left) == {
+        START,
+        "jobs/0/rendered/copied.txt",
+        "jobs/0/rendered/plain_module.py",
+        "jobs/0/result.json",
+    }
+
+
+def test_what_stands_already_goes_along_only_where_the_template_reads_of_it() -> None:
+    existing = {"data.yml": text_entry("key: there")}
+    for copier, goes in (("name: x", False), ("_external_data: {other: data.yml}", True)):
+        files = files_of([Making(template=plain(copier), existing=existing)])
+        assert any(b"key: there" in entry.content for entry in files.values()) == goes
+
+
 EVERYTHING = """\
 _preserve_symlinks: true
 _skip_if_exists: ["*.cfg"]
@@ -215,13 +257,13 @@ def test_a_worker_makes_what_is_made_in_process(tmp_path: Path) -> None:
 
 
 def test_an_engine_of_sources_and_one_compiled_from_it_do_the_same(tmp_path: Path) -> None:
-    (tmp_path / "sources.zip").write_bytes(engine(compiled=False))
-    recompile(str(tmp_path / "sources.zip"), str(tmp_path / "compiled.zip"))
+    (tmp_path / "sources.bin").write_bytes(engine(compiled=False))
+    recompile(str(tmp_path / "sources.bin"), str(tmp_path / "compiled.bin"))
     making = everything()
     for name in ("sources", "compiled"):
         (tmp_path / name).mkdir()
-        archive = (tmp_path / f"{name}.zip").read_bytes()
-        assert read_results(left_by([making], tmp_path / name, archive), [making]) == (
+        modules = (tmp_path / f"{name}.bin").read_bytes()
+        assert read_results(left_by([making], tmp_path / name, modules), [making]) == (
             make(making),
         )
 

@@ -14,8 +14,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Protocol
 
-from filelock import FileLock
-
 from cultivar.checking.interpreters import readable_in_sandbox
 from cultivar.checking.requirements import Program, read_needs
 from cultivar.errors import EnvironmentUnavailableError
@@ -144,6 +142,8 @@ class Environments(Record):
 
     def _make(self, folder: Path, requirements: tuple[str, ...], trusted: bool) -> None:
         folder.parent.mkdir(parents=True, exist_ok=True)
+        from filelock import FileLock  # it imports much, and is rarely needed
+
         with FileLock(f"{folder}.lock"):
             if not _is_whole(folder):
                 shutil.rmtree(folder, ignore_errors=True)

@@ -10,8 +10,6 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from filelock import FileLock
-
 from cultivar.errors import EnvironmentUnavailableError
 from cultivar.record import Record
 from cultivar.sandbox.base import SYSTEM_PATH
@@ -79,6 +77,8 @@ def copied_interpreter(ours: Interpreter, cache: Path) -> Interpreter:
     prefix = cache / "interpreters" / f"{ours.path.name}-{ours.path.stat().st_mtime_ns}"
     copy = Interpreter(path=prefix / "bin" / ours.path.name, prefix=prefix)
     prefix.parent.mkdir(parents=True, exist_ok=True)
+    from filelock import FileLock  # it imports much, and is rarely needed
+
     with FileLock(f"{prefix}.lock"):
         if not prefix.exists():
             _copy(ours, prefix)

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from cultivar.cli.output import console, escape, plain, print_json, proof_table
+from cultivar.cli.output import escape, plain, print_json, proof_table, show
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from cultivar.application.upgrading import Upgraded
     from cultivar.model import AnswerChange, FileChange, UpgradeReport
 
@@ -52,7 +50,7 @@ def _show(made: Upgraded) -> None:
     if made.question is None:
         _print(made)
         return
-    console().print(
+    show(
         f"The run waits for an answer to `{escape(made.question.name)}`.\n"
         f"Go on with: cultivar resume {made.run_id} --interactive"
     )
@@ -84,27 +82,27 @@ def _facts(made: Upgraded) -> dict[str, Any]:
 
 def _print(made: Upgraded) -> None:
     """An upgrade for people."""
-    report, to = made.report, console()
-    to.print(_headline(report))
+    report = made.report
+    show(_headline(report))
     if report.up_to_date:
-        to.print("Nothing to do: it is up to date.")
+        show("Nothing to do: it is up to date.")
         return
     if report.diff:
-        to.print(escape(report.diff))
+        show(escape(report.diff))
     for change in report.files:
-        to.print(_file_line(change))
+        show(_file_line(change))
     for answer in report.answers:
-        to.print(_answer_line(answer))
-    _print_scripts(report, to)
+        show(_answer_line(answer))
+    _print_scripts(report)
     if report.proof.results:
-        to.print(proof_table(report.proof))
+        show(proof_table(report.proof))
     for result in report.proof.results:
         if result.verdict != "passed":
-            to.print(f"[bold]{escape(result.check)}[/]: {escape(result.output.strip())}\n")
-    to.print(f"Risk: {_RISKS[report.risk.level]}{_because(report.risk.reasons)}")
+            show(f"[bold]{escape(result.check)}[/]: {escape(result.output.strip())}\n")
+    show(f"Risk: {_RISKS[report.risk.level]}{_because(report.risk.reasons)}")
     if report.message:
-        to.print(escape(report.message))
-    _print_end(made, to)
+        show(escape(report.message))
+    _print_end(made)
 
 
 def _headline(report: UpgradeReport) -> str:
@@ -130,31 +128,31 @@ def _answer_line(change: AnswerChange) -> str:
     return f"  ? {escape(change.name)}: {told}"
 
 
-def _print_scripts(report: UpgradeReport, to: Console) -> None:
+def _print_scripts(report: UpgradeReport) -> None:
     for script in report.scripts:
         again = "" if script.idempotent else " [yellow](a second run would change more)[/]"
-        to.print(f"  $ {escape(script.command)} [dim]{script.stage} {script.version}[/]{again}")
+        show(f"  $ {escape(script.command)} [dim]{script.stage} {script.version}[/]{again}")
 
 
 def _because(reasons: tuple[str, ...]) -> str:
     return f" ({escape('; '.join(reasons))})" if reasons else ""
 
 
-def _print_end(made: Upgraded, to: Console) -> None:
+def _print_end(made: Upgraded) -> None:
     """What was left, and what to do about it."""
     report = made.report
     open_ones = report.conflicts
     if open_ones and not made.generation_id:
-        to.print(f"\nNothing was written. {len(open_ones)} files would be left in conflict.")
+        show(f"\nNothing was written. {len(open_ones)} files would be left in conflict.")
     elif open_ones:
         files = "1 conflict is" if len(open_ones) == 1 else f"{len(open_ones)} conflicts are"
-        to.print(
+        show(
             f"\n[bold red]{files} left.[/] Settle the files and `git add` them, or use "
             f"`git mergetool`; `cultivar undo {made.run_id[:8]}` takes the upgrade back."
         )
     elif made.generation_id:
-        to.print(f"\nDone. `cultivar undo {made.run_id[:8]}` takes it back.")
+        show(f"\nDone. `cultivar undo {made.run_id[:8]}` takes it back.")
     elif report.proof.verdict == "failed":
-        to.print("\nNothing was written: required checks failed. `--force` writes it all the same.")
+        show("\nNothing was written: required checks failed. `--force` writes it all the same.")
     else:
-        to.print("\nNothing was written.")
+        show("\nNothing was written.")

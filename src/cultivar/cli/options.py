@@ -9,11 +9,14 @@ from __future__ import annotations
 import inspect
 import signal
 from collections.abc import Callable
-from typing import Any, TypeVar, get_type_hints
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar, get_args, get_type_hints
 
 import typer
 from msgspec import NODEFAULT
 from msgspec.structs import FieldInfo
+from typer.core import TyperCommand, TyperGroup
 
 from cultivar.record import Record, fields
 
@@ -60,10 +63,57 @@ def command(
         callback.__doc__ = act.__doc__
         callback.__annotations__ = hints
         vars(callback)["__signature__"] = inspect.Signature(parameters)
-        app.command(name)(callback)
+        app.command(name, cls=_Command)(callback)
         return act
 
     return register
+
+
+class Group(TyperGroup):
+    """All commands; as each of them, it reads texts and paths itself; Typer would load pydantic."""
+
+    def get_help_option(self, ctx: Any) -> Any:
+        """The option `--help`."""
+        return _spared(super().get_help_option(ctx), None)
+
+
+class _Command(TyperCommand):
+    def __init__(self, name: str | None, **given: Any) -> None:
+        super().__init__(name, **given)
+        hints = given["callback"].__annotations__
+        for each in self.params:
+            _spared(each, _kind(hints[each.name]))
+
+    def get_help_option(self, ctx: Any) -> Any:
+        """The option `--help`."""
+        return _spared(super().get_help_option(ctx), None)
+
+
+def _spared(parameter: Any, kind: Any) -> Any:
+    """The `parameter`, now without Typer where its value is as given."""
+    if parameter is not None:
+        read = partial(_read, parameter.process_value, kind, parameter.required)
+        parameter.__dict__.setdefault("process_value", read)
+    return parameter
+
+
+def _kind(hint: Any) -> Any:
+    """The type in `Annotated[type | None, ...]`."""
+    kind = get_args(hint)[0]
+    return next((each for each in get_args(kind) if each is Path or each == list[str]), kind)
+
+
+def _read(
+    fully: Callable[[Any, Any], Any], kind: Any, required: bool, context: Any, value: Any
+) -> Any:
+    """`value` as the type `kind`; what takes more than a look, as Typer has it."""
+    if value is None:
+        return fully(context, value) if required else None
+    if kind is Path and isinstance(value, str):
+        return Path(value)
+    if kind == list[str]:
+        return value if all(isinstance(each, str) for each in value) else fully(context, value)
+    return value if type(value) is kind else fully(context, value)
 
 
 def _parameter(field: FieldInfo, hints: dict[str, Any]) -> inspect.Parameter:

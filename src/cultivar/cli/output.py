@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from cultivar.model import Answers, Generation, Proof
 from cultivar.record import to_builtins
@@ -21,6 +23,9 @@ NOT_VERIFIED = "[yellow]not verified[/]"
 PIPED_WIDTH = 160
 """How wide a table may be where it is not shown on a terminal, in characters."""
 
+_TAG = re.compile(r"(\\*)(\[[a-z#/@][^[]*?])")
+"""What Rich takes for markup, with the backslashes before it."""
+
 
 def print_json(value: object) -> None:
     """Print `value` as JSON on standard output."""
@@ -34,7 +39,27 @@ def plain(value: object) -> Any:
 
 def _plain(value: object) -> object:
     """What msgspec does not know: a path, and a mapping that is no dict."""
-    return dict(value) if isinstance(value, Mapping) else str(value)
+    return dict(cast("Mapping[str, Any]", value)) if isinstance(value, Mapping) else str(value)
+
+
+def show(what: Any, *, stderr: bool = False) -> None:
+    """Show a text with Rich's markup, or a table; only a text on a terminal is coloured."""
+    to = sys.stderr if stderr else sys.stdout
+    if not isinstance(what, str) or to.isatty() or os.environ.get("FORCE_COLOR"):
+        console(stderr=stderr).print(what)
+    else:
+        # Rich takes longer to load than most commands take to do what they do.
+        print(_unmarked(what), file=to, flush=True)
+
+
+def _unmarked(text: str) -> str:
+    """`text` without Rich's markup; what is escaped stays, as itself."""
+
+    def plainly(tag: re.Match[str]) -> str:
+        before, escaped = divmod(len(tag[1]), 2)
+        return "\\" * before + (tag[2] if escaped else "")
+
+    return _TAG.sub(plainly, text)
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -44,7 +69,7 @@ def console(*, stderr: bool = False) -> Console:
     shown = sys.stderr if stderr else sys.stdout
     # What is piped is not folded to the width of a terminal that is not there.
     width = None if shown.isatty() else PIPED_WIDTH
-    return Console(stderr=stderr, highlight=False, soft_wrap=True, width=width)
+    return Console(stderr=stderr, highlight=False, soft_wrap=True, width=width, emoji=False)
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Any:
@@ -63,10 +88,10 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> 
 
 def escape(value: object) -> str:
     """`value` as text that Rich takes literally, without control characters."""
-    from rich.markup import escape as literally
-
     text = value if isinstance(value, str) else json.dumps(plain(value), ensure_ascii=False)
-    return literally(printable(text))
+    text = _TAG.sub(r"\1\1\\\2", printable(text))
+    # One backslash at the end would make a text of the markup that may follow.
+    return f"{text}\\" if text.endswith("\\") and not text.endswith("\\\\") else text
 
 
 def printable(text: str) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cultivar.cli.beside import taken
 from cultivar.cli.output import console, escape, plain, printable
 from cultivar.errors import UsageError
 from cultivar.record import Record
@@ -60,17 +61,9 @@ class RunOptions(Record):
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
 
 
-def ledger_beside() -> dict[type[Any], object]:
-    """The ledger, loading in a process of its own while this one loads the rest."""
-    from cultivar.ledger.served import LedgerProcess, pays
-
-    return {LedgerProcess: LedgerProcess()} if pays() else {}
-
-
 @contextmanager
 def opened(options: RunOptions) -> Generator[tuple[Cultivar, Ask | None]]:
     """An open workspace under the options, and who is asked."""
-    beside = ledger_beside()
     from cultivar.application.cultivar import Cultivar
     from cultivar.settings import load_settings
 
@@ -79,7 +72,7 @@ def opened(options: RunOptions) -> Generator[tuple[Cultivar, Ask | None]]:
         given["model"] = {"name": options.model}
     if options.budget:
         given["budget"] = dict(_limit(each) for each in options.budget)
-    with Cultivar(load_settings(**given), services=beside) as cultivar:
+    with Cultivar(load_settings(**given), services=taken()) as cultivar:
         yield cultivar, ask if options.interactive and _someone_is_there() else None
 
 

@@ -16,21 +16,15 @@ from cultivar.errors import TemplateError
 from cultivar.sandbox.base import Command
 from cultivar.sandbox.choose import may_run
 from cultivar.templating.jinja.extensions import foreign
-from cultivar.templating.making.engine import engine
+from cultivar.templating.making import boot
+from cultivar.templating.making.engine import START, engine, files_of_engine
 from cultivar.templating.making.jobs import files_of
 from cultivar.templating.making.making import Made, Making
 from cultivar.templating.making.results import MissingPackageError, read_results
 from cultivar.tree import Entry, Tree
 
-_ENGINE: Final = "engine.zip"
 _WITH_ITS_OWN_PYTHON: Final = "container"
 """The sandbox in which no Python of this machine runs."""
-
-_COMPILE: Final = """import sys
-sys.path.insert(0, sys.argv[1])
-from cultivar.templating.making.engine import recompile
-recompile(*sys.argv[1:])
-"""
 
 _BROUGHT_BY: Final[Mapping[str, str]] = {
     "cookiecutter": "cookiecutter",
@@ -69,6 +63,11 @@ def do_jobs(makings: Sequence[Making], runner: CheckRunner) -> tuple[Made, ...]:
         return read_results(_run_in_environment(jobs, requires, runner), makings)
 
 
+def get_ready() -> None:
+    """Do beforehand what any job needs, and what does not depend on the sandbox."""
+    engine(compiled=True)
+
+
 def _requires(makings: Sequence[Making], missing: str) -> tuple[str, ...]:
     """What the templates say that they need of Python's packages, and what we know they need."""
     named = [name for making in makings for name in foreign(making.template.rules.jinja_extensions)]
@@ -84,9 +83,9 @@ def _run_bare(jobs: Mapping[str, Entry], runner: CheckRunner) -> Tree:
     if runner.sandbox.name == _WITH_ITS_OWN_PYTHON:
         return _run_in_environment(jobs, (), runner)
     python = find_interpreter(runner.environments.cache)
-    argv = (str(python.path), "-I", "-S", _ENGINE)
+    argv = (str(python.path), "-I", "-S", "-B", START)
     command = Command(argv=argv, mounts=python.mounts, collect=True)
-    done = runner.sandbox.run(command, _with_engine(jobs, runner), runner.limits)
+    done = runner.sandbox.run(command, _with_engine(jobs, python, runner), runner.limits)
     if done.exit_code or done.tree is None:
         raise _failed(readable(done.output) or f"it was ended by {done.ended_by}")
     return done.tree
@@ -96,18 +95,22 @@ def _run_in_environment(
     jobs: Mapping[str, Entry], requires: tuple[str, ...], runner: CheckRunner
 ) -> Tree:
     """Do the jobs on a Python that has `requires` installed."""
-    command, tree = f"python -I {_ENGINE}", _with_engine(jobs, runner)
+    own = runner.sandbox.name == _WITH_ITS_OWN_PYTHON
+    python = None if own else find_interpreter(runner.environments.cache)
+    tree, command = _with_engine(jobs, python, runner), f"python -I -B {START}"
     ran = runner.run(tree, command, requires, language="python", untrusted=False)
     if not ran.succeeded:
         raise _failed(ran.output)
     return ran.tree
 
 
-def _with_engine(jobs: Mapping[str, Entry], runner: CheckRunner) -> Tree:
-    if runner.sandbox.name == _WITH_ITS_OWN_PYTHON:
-        return Tree({**jobs, _ENGINE: Entry(content=engine(compiled=False))})
+def _with_engine(
+    jobs: Mapping[str, Entry], python: Interpreter | None, runner: CheckRunner
+) -> Tree:
+    """The jobs with what does them on `python`; None: on one that nothing is known of."""
     cache = runner.environments.cache
-    return Tree({**jobs, _ENGINE: Entry(content=engine_for(find_interpreter(cache), cache))})
+    modules = engine_for(python, cache) if python else engine(compiled=False)
+    return Tree({**jobs, **files_of_engine(modules)})
 
 
 def _failed(said: str) -> TemplateError:
@@ -120,7 +123,7 @@ def engine_for(python: Interpreter, cache: Path) -> bytes:
         return engine(compiled=True)
     sources = engine(compiled=False)
     key = hashlib.sha256(sources + python.id.encode()).hexdigest()[:32]
-    kept = cache / "engines" / f"{key}.zip"
+    kept = cache / "engines" / f"{key}.bin"
     try:
         if not kept.exists():
             _compile(python, sources, kept)
@@ -132,8 +135,9 @@ def engine_for(python: Interpreter, cache: Path) -> bytes:
 def _compile(python: Interpreter, sources: bytes, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=target.parent) as folder:
-        source, made = Path(folder) / "sources.zip", Path(folder) / "made.zip"
+        start, source, made = (Path(folder) / name for name in (START, "sources", "made"))
+        start.write_bytes(Path(boot.__file__).read_bytes())
         source.write_bytes(sources)
-        argv = [str(python.path), "-I", "-S", "-c", _COMPILE, str(source), str(made)]
+        argv = [str(python.path), "-I", "-S", str(start), str(source), str(made)]
         subprocess.run(argv, check=True, capture_output=True, cwd="/", env={})
         made.replace(target)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -76,9 +77,12 @@ class Workshop(Record, kw_only=False, dict=True):
         return tuple(next(made) if needs_worker(each.template) else make(each) for each in makings)
 
     def _make_far(self, far: Sequence[Making], *, unconfined: bool) -> tuple[Made, ...]:
-        from cultivar.generation.workers import do_jobs
+        from cultivar.generation.workers import do_jobs, get_ready
 
-        return do_jobs(far, replace(self.runner, unconfined=unconfined))
+        with ThreadPoolExecutor(1) as beside:
+            beside.submit(get_ready)
+            runner = self.runner  # the wall is tried meanwhile, which is mostly waiting
+        return do_jobs(far, replace(runner, unconfined=unconfined))
 
     def answers(self, making: Making, propose: Propose, *, unconfined: bool = False) -> Made:
         """Ask alone, with `propose` for what is not given; see `make`.
@@ -163,7 +167,7 @@ class Workshop(Record, kw_only=False, dict=True):
 def _proposals(made: Made, making: Making, propose: Propose) -> dict[str, Answer]:
     """What is proposed for the questions as they were asked."""
     asked = (each for each in made.asked if each.name not in making.given and not each.secret)
-    found = {each.name: propose(each) for each in asked}
+    found = {each.name: propose(replace(each, answered=made.answers)) for each in asked}
     return {name: answer for name, answer in found.items() if answer is not None}
 
 

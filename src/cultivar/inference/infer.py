@@ -31,10 +31,9 @@ from cultivar.inference.scene import Scene
 from cultivar.model import Answer, Answers, Json
 from cultivar.record import Record, replace
 from cultivar.templating.questions.asking import AskedQuestion, OfferedChoice
-from cultivar.templating.questions.interview import Propose, interview
+from cultivar.templating.questions.interview import Propose, interview, nothing
 from cultivar.templating.template import Template
 
-_NO_ANSWERS: Mapping[str, Answer] = {}
 _IMPLIED = 0.95
 _SURE_NAME = 0.94
 """Surer than this is only what goes by a question's own name."""
@@ -44,7 +43,7 @@ def infer(
     task: str,
     template: Template,
     given: Mapping[str, object],
-    learned: Mapping[str, Answer] = _NO_ANSWERS,
+    learned: Propose = nothing,
 ) -> Answers:
     """Answer the questions of `template`: given, then from the task, then learned, then default.
 
@@ -54,7 +53,7 @@ def infer(
         task: What is asked for, in a person's words.
         template: The template whose questions are answered.
         given: The user's own answers, by the questions' names; they stay as they are.
-        learned: What earlier generations speak for, by the questions' names.
+        learned: What earlier generations speak for, for each question as it is asked.
 
     Raises:
         AnswerError: A given answer is refused.
@@ -64,12 +63,12 @@ def infer(
     return interview(template, given, proposer(task, template, learned), complete=False)
 
 
-def proposer(task: str, template: Template, learned: Mapping[str, Answer] = _NO_ANSWERS) -> Propose:
+def proposer(task: str, template: Template, learned: Propose = nothing) -> Propose:
     """What `infer` proposes for each question, as it is asked."""
     insight = Insight(task=task, template=template)
 
     def propose(asked: AskedQuestion) -> Answer | None:
-        return insight.answer(asked) or learned.get(asked.name)
+        return insight.answer(asked) or learned(asked)
 
     return propose
 

@@ -21,7 +21,7 @@ from cultivar.model import Answer, Answers, Json
 from cultivar.record import replace
 from cultivar.templating.jinja.environment import environment_of, render_text
 from cultivar.templating.questions.asking import AskedQuestion
-from cultivar.templating.questions.interview import Propose, interview
+from cultivar.templating.questions.interview import Propose, interview, nothing
 from cultivar.templating.reading.casting import cast_answer
 from cultivar.templating.rendering.render import needs_worker
 from cultivar.templating.template import Question, Rules, Template
@@ -104,7 +104,7 @@ def combine(
     given: Mapping[str, object],
     *,
     model: Mapping[str, Answer] = _NO_ANSWERS,
-    learned: Mapping[str, Answer] = _NO_ANSWERS,
+    learned: Propose = nothing,
 ) -> Answers:
     """Answer the questions: given, then task and model, then learned, then default.
 
@@ -126,14 +126,14 @@ def combiner(
     template: Template,
     *,
     model: Mapping[str, Answer] = _NO_ANSWERS,
-    learned: Mapping[str, Answer] = _NO_ANSWERS,
+    learned: Propose = nothing,
 ) -> Propose:
     """What `combine` proposes for each question, as it is asked."""
     insight = Insight(task=task, template=template)
 
     def propose(asked: AskedQuestion) -> Answer | None:
         read = _stronger(insight.answer(asked), model.get(asked.name))
-        return read or learned.get(asked.name)
+        return read or learned(asked)
 
     return propose
 

@@ -12,8 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import TEXT, DateTime, Dialect, String, Text
-from sqlalchemy.dialects import postgresql
+from sqlalchemy import JSON, TEXT, DateTime, Dialect, String, Text
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from cultivar.errors import UsageError
@@ -75,6 +74,21 @@ class ExactJson(TypeDecorator[Any]):
         return None if value is None else json.loads(value)
 
 
+class QueriedJson(TypeDecorator[Any]):
+    """JSON for queries, as the database itself understands it."""
+
+    impl = JSON
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """PostgreSQL's JSONB, which has indexes, else JSON."""
+        if dialect.name == "postgresql":
+            from sqlalchemy.dialects.postgresql import JSONB  # slow to load
+
+            return dialect.type_descriptor(JSONB())
+        return dialect.type_descriptor(JSON())
+
+
 class Id(TypeDecorator[str]):
     """A UUID, in Python its usual text; native where the database has the type."""
 
@@ -84,7 +98,9 @@ class Id(TypeDecorator[str]):
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """PostgreSQL's own type, else 36 characters."""
         if dialect.name == "postgresql":
-            return dialect.type_descriptor(postgresql.UUID(as_uuid=False))
+            from sqlalchemy.dialects.postgresql import UUID as NATIVE  # slow to load
+
+            return dialect.type_descriptor(NATIVE(as_uuid=False))
         return dialect.type_descriptor(String(36))
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:

@@ -6,17 +6,20 @@ write at once wait for each other and none fails half-way.
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError, StatementError
 
 from cultivar.errors import CultivarError, SettingsError, StoreUnavailableError
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql, sqlite
 
 BUSY_SECONDS = 30.0
 """How long a writer waits for the others."""
@@ -71,7 +74,13 @@ class Database:
 
     def insert(self, table: Table[Any]) -> sqlite.Insert | postgresql.Insert:
         """An insert that knows `ON CONFLICT`."""
-        return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
+        if self.is_sqlite:
+            from sqlalchemy.dialects import sqlite
+
+            return sqlite.insert(table)
+        from sqlalchemy.dialects import postgresql  # slow to load, and a file does without
+
+        return postgresql.insert(table)
 
     def close(self) -> None:
         """Give all connections back."""
@@ -145,6 +154,8 @@ def _prepare_sqlite(connection: sqlite3.Connection, record: object) -> None:
     connection.isolation_level = None
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA synchronous = FULL")
+    # It may be built without mathematics.
+    connection.create_function("power", 2, math.pow, deterministic=True)
 
 
 def _begin_sqlite(connection: Connection) -> None:

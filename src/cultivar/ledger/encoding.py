@@ -128,7 +128,7 @@ def generation_of(row: Row, attempts: Sequence[Attempt]) -> Generation:
         run_id=row["run_id"],
         task=row["task"],
         template=_template_of(row),
-        answers=tuple(revived(Answer, answer) for answer in row["answer_records"]),
+        answers=answers_of(row["answer_records"]),
         attempts=tuple(attempts),
         instance_id=row["instance_id"],
         generated_at=row["generated_at"],
@@ -142,6 +142,17 @@ def generation_of(row: Row, attempts: Sequence[Attempt]) -> Generation:
             seconds=row["model_seconds"],
         ),
         seconds=row["seconds"],
+    )
+
+
+def answers_of(records: Iterable[Row]) -> Answers:
+    """The answers that were written as JSON.
+
+    Of those from before it was known which are closed, yes or no and numbers are taken for it.
+    """
+    return tuple(
+        revived(Answer, {"closed": isinstance(each["value"], bool | int | float), **each})
+        for each in records
     )
 
 

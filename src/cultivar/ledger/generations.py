@@ -1,6 +1,7 @@
 """Records generations and finds them again.
 
-The invariant: a generation is there with all its attempts and check results, or not at all.
+The invariant: a generation is there with all its attempts and check results, and is counted, or
+not at all.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 
 from cultivar.errors import NotKnownError
 from cultivar.ledger.base import Query, VersionStats
+from cultivar.ledger.counting import tally
 from cultivar.ledger.database import Database
 from cultivar.ledger.encoding import (
     attempt_of,
@@ -28,6 +30,7 @@ from cultivar.ledger.encoding import (
 from cultivar.ledger.finding import only, rows_of
 from cultivar.ledger.patterns import count
 from cultivar.ledger.tables import attempts, check_results, template_generations, tree_files
+from cultivar.ledger.tallying import observation_of
 from cultivar.ledger.upgrades import standing
 from cultivar.model import Attempt, CheckResult, Generation
 
@@ -42,7 +45,7 @@ class SqlGenerations:
         self._database = database
 
     def record(self, generation: Generation) -> None:
-        """Record a generation in one transaction; a known id stays as it is.
+        """Record and count a generation in one transaction; a known id stays as it is.
 
         Raises:
             NotKnownError: The tree of an attempt was never kept.
@@ -138,6 +141,7 @@ class SqlGenerations:
         if results:
             connection.execute(self._database.insert(check_results), results)
         count(connection, generation)
+        tally(connection, self._database, (observation_of(generation),))
 
 
 def _bounds(prefix: str) -> tuple[str, str] | None:

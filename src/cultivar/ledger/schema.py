@@ -16,9 +16,13 @@ from cultivar.errors import StoreUnavailableError
 from cultivar.ledger.database import BUSY_SECONDS, Database
 from cultivar.ledger.patterns import REVISION
 from cultivar.ledger.tables import GENERATION_FILES, metadata, revisions
+from cultivar.ledger.tallies import recount
 
-SCHEMA = 2
+SCHEMA = 3
 """The newest schema; a test holds it to the last file of `migrations/versions`."""
+
+COUNTED = 3
+"""The oldest schema in which generations were counted as they came, by the rules of now."""
 
 VERSION_TABLE = "ledger_version"
 """Not Alembic's usual name: other applications may share the server's database."""
@@ -48,6 +52,8 @@ def prepare(database: Database) -> None:
             create(connection)
         elif found < SCHEMA:
             migrate(connection)
+        if 0 < found < COUNTED:
+            recount(connection, database)
 
 
 def schema_of(connection: Connection) -> int | None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from cultivar.tree import Tree
 
 _LENGTH: Final = struct.Struct("<Q")
-_STORES: Final = frozenset({"verdicts", "patterns", "calls"})
+_STORES: Final = frozenset({"verdicts", "patterns", "calls", "tallies"})
 _FILE: Final = "sqlite:///"
 
 _KEEPING: Final = frozenset({"start", "record", "record_migration"})
@@ -42,7 +42,7 @@ _NOTHING: Final[Mapping[str, object]] = {
     "generations": (),
     "latest_at": None,
     "maker_of": None,
-    "scripts_done": frozenset(),
+    "scripts_done": frozenset[str](),
 }
 """What a ledger says that has no generation yet: a file that was not there needs no asking."""
 
@@ -101,7 +101,7 @@ class LedgerProcess:
         if name in _KEEPING:
             return partial(self.hand_over, "", name)
         if self._is_empty and name in _NOTHING:
-            return lambda *_, **__: _NOTHING[name]
+            return partial(_nothing, name)
         return partial(self.call, "", name)
 
     def migration(self, run_id: str) -> Migration:
@@ -188,6 +188,11 @@ class _Content(_Store):
         """Keep `tree`; returns its hash. Keeping it again changes nothing."""
         self._process.hand_over(self._name, "put", tree)
         return tree.hash
+
+
+def _nothing(method: str, *asked: object, **named: object) -> object:
+    """What the method of an empty ledger returns, whatever it is asked for."""
+    return _NOTHING[method]
 
 
 def _send(pipe: IO[bytes], message: object) -> None:

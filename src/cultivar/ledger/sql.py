@@ -24,6 +24,8 @@ from cultivar.ledger.generations import SqlGenerations
 from cultivar.ledger.patterns import SqlPatternStore
 from cultivar.ledger.runs import SqlRuns
 from cultivar.ledger.schema import prepare
+from cultivar.ledger.tallies import SqlTallies
+from cultivar.ledger.tallying import TallyStore
 from cultivar.ledger.upgrades import SqlMigrations
 from cultivar.ledger.verdicts import SqlVerdictCache
 from cultivar.model import Generation, Migration, RunStatus
@@ -49,6 +51,8 @@ class SqlLedger:
         """Failure patterns and their fixes."""
         self.calls: CallRecord = SqlCallRecord(database)
         """Model calls."""
+        self.tallies: TallyStore = SqlTallies(database)
+        """What was counted of all generations."""
 
     def flush(self) -> None:
         """Return when all that was asked for is kept: here it is, when a method has returned."""

@@ -6,10 +6,10 @@ A test holds the two together on every database.
 from __future__ import annotations
 
 from sqlalchemy import (
-    JSON,
     BigInteger,
     Boolean,
     Column,
+    Connection,
     Double,
     ForeignKey,
     ForeignKeyConstraint,
@@ -20,10 +20,10 @@ from sqlalchemy import (
     Table,
     Text,
     TypedColumns,
+    event,
 )
-from sqlalchemy.dialects.postgresql import JSONB
 
-from cultivar.ledger.columns import ExactJson, ExactText, Id, UtcTime
+from cultivar.ledger.columns import ExactJson, ExactText, Id, QueriedJson, UtcTime
 
 metadata = MetaData(
     naming_convention={
@@ -32,6 +32,19 @@ metadata = MetaData(
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     }
 )
+
+_METHOD = "method on PostgreSQL"
+
+
+@event.listens_for(metadata, "before_create")
+def _choose_methods(target: MetaData, connection: Connection, **_: object) -> None:
+    """Say it only where it counts: `postgresql_using` would load PostgreSQL's part for a file."""
+    if connection.dialect.name != "postgresql":
+        return
+    for table in target.tables.values():
+        for index in table.indexes:
+            if _METHOD in index.info:
+                index.dialect_options["postgresql"]["using"] = index.info[_METHOD]
 
 
 class _Blobs(TypedColumns):
@@ -59,7 +72,7 @@ class _Generations(TypedColumns):
     template_id = Column(ExactText, nullable=False, index=True)
     template_version = Column(ExactText, nullable=False)
     file_path = Column(ExactText, nullable=False)
-    answers = Column(JSON().with_variant(JSONB(), "postgresql"), nullable=False)
+    answers = Column(QueriedJson, nullable=False)
     success = Column(Boolean)
     quality_score = Column(Double)
     instance_id = Column(ExactText, nullable=False, index=True)
@@ -209,6 +222,41 @@ class _Scripts(TypedColumns):
     output = Column(ExactText, nullable=False)
 
 
+class _AnswerStats(TypedColumns):
+    template_id = Column(ExactText, primary_key=True)
+    question = Column(ExactText, primary_key=True)
+    value = Column(ExactText, primary_key=True)
+    """As JSON."""
+    template_version = Column(ExactText, primary_key=True)
+    instance_id = Column(ExactText, primary_key=True)
+    uses = Column(BigInteger, nullable=False)
+    chosen = Column(BigInteger, nullable=False)
+    succeeded = Column(BigInteger, nullable=False)
+    failed = Column(BigInteger, nullable=False)
+    recent_uses = Column(Double, nullable=False)
+    recent_succeeded = Column(Double, nullable=False)
+    recent_failed = Column(Double, nullable=False)
+    recent_at = Column(BigInteger, nullable=False)
+    """Microseconds since 1970, which every database can subtract."""
+
+
+class _CombinationStats(TypedColumns):
+    questions = Column(ExactText, primary_key=True)
+    template_id = Column(ExactText, primary_key=True)
+    combination = Column(ExactText, primary_key=True)
+    """As JSON: `[["question",value],…]`, by the questions' names."""
+    template_version = Column(ExactText, primary_key=True)
+    instance_id = Column(ExactText, primary_key=True)
+    uses = Column(BigInteger, nullable=False)
+    chosen = Column(BigInteger, nullable=False)
+    succeeded = Column(BigInteger, nullable=False)
+    failed = Column(BigInteger, nullable=False)
+    recent_uses = Column(Double, nullable=False)
+    recent_succeeded = Column(Double, nullable=False)
+    recent_failed = Column(Double, nullable=False)
+    recent_at = Column(BigInteger, nullable=False)
+
+
 class _Revisions(TypedColumns):
     name = Column(Text, primary_key=True)
     number = Column(BigInteger, nullable=False)
@@ -227,9 +275,9 @@ template_generations = Table(
     metadata,
     _Generations,
     Index(None, "template_id", "template_version"),
-    Index(None, "output", postgresql_using="hash"),
-    Index(None, "file_path", postgresql_using="hash"),
-    Index(None, "answers", postgresql_using="gin").ddl_if(dialect="postgresql"),
+    Index(None, "output", info={_METHOD: "hash"}),
+    Index(None, "file_path", info={_METHOD: "hash"}),
+    Index(None, "answers", info={_METHOD: "gin"}).ddl_if(dialect="postgresql"),
 )
 """Every generation. `answers` is for queries, `answer_records` is the exact record."""
 
@@ -264,11 +312,21 @@ template_migrations = Table(
     "template_migrations",
     metadata,
     _Migrations,
-    Index(None, "output", postgresql_using="hash"),
+    Index(None, "output", info={_METHOD: "hash"}),
 )
 """Every upgrade; its id is that of its run."""
 
 migration_scripts = Table("migration_scripts", metadata, _Scripts)
+
+answer_stats = Table("answer_stats", metadata, _AnswerStats, sqlite_with_rowid=False)
+"""How often each answer was given, and what became of it; the key is the way it is asked for."""
+
+combination_stats = Table("combination_stats", metadata, _CombinationStats, sqlite_with_rowid=False)
+"""The same of answers that were given together; `questions` says which combinations they are.
+
+A pair: its two questions, as in `["backend","use_ets"]`. All answers of a generation: `*`. And `[]`
+of no answer at all: that is every generation, so there the template as a whole is counted.
+"""
 
 revisions = Table("revisions", metadata, _Revisions)
 """Counters by which others see that something changed."""

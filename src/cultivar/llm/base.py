@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, Protocol, TypeVar
-
-from pydantic import BaseModel
+from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
 from cultivar.model import Json
 from cultivar.record import Record
 
-Reply = TypeVar("Reply", bound=BaseModel)
+if TYPE_CHECKING:  # only who asks a model pays for loading it
+    from pydantic import BaseModel
+
+Reply = TypeVar("Reply", bound="BaseModel")
 
 Speaker = Literal["system", "user", "assistant"]
 """Who speaks a message."""

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from cultivar.errors import BudgetSpentError
 from cultivar.ledger.base import CallRecord
+from cultivar.record import asdict
 from cultivar.settings import BudgetSettings
 
 
@@ -54,7 +55,7 @@ class Meter:
             "calls": used.calls,
             "seconds": self.seconds + wait,
         }
-        limits = self._budget.model_dump()
+        limits = asdict(self._budget)
         for kind, amount in spent.items():
             limit = limits[kind]
             if limit is not None and amount >= limit:

@@ -11,8 +11,6 @@ from cultivar.errors import SandboxUnavailableError, UnconfinedError
 from cultivar.record import Record
 from cultivar.sandbox.base import TREE_ROOT, Command, Limits, Sandbox
 from cultivar.sandbox.bubblewrap import Bubblewrap
-from cultivar.sandbox.container import Container, find_engine
-from cultivar.sandbox.process import PlainProcess
 from cultivar.settings import SandboxSettings
 from cultivar.tree import Tree, text_entry
 
@@ -89,10 +87,14 @@ def _bubblewrap(image: str) -> Sandbox:
 
 
 def _container(image: str) -> Sandbox:
+    from cultivar.sandbox.container import Container, find_engine  # where bubblewrap works, unused
+
     return Container(find_engine(), image)
 
 
 def _process(image: str) -> Sandbox:
+    from cultivar.sandbox.process import PlainProcess  # with psutil, which takes long to import
+
     return PlainProcess()
 
 

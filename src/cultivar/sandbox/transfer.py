@@ -40,11 +40,13 @@ def files_allowed(disk_bytes: int) -> int:
 
 def pack(tree: Tree) -> bytes:
     """The tree as a tar archive."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as archive:
-        for path, entry in tree.items():
-            archive.addfile(_member(path, entry), io.BytesIO(entry.content))
-    return buffer.getvalue()
+    parts: list[bytes] = []
+    for path, entry in tree.items():
+        member = _member(path, entry)
+        content = entry.content if member.isreg() else b""
+        padding = bytes(-len(content) % tarfile.BLOCKSIZE)
+        parts += member.tobuf(tarfile.GNU_FORMAT), content, padding
+    return b"".join([*parts, bytes(2 * tarfile.BLOCKSIZE)])
 
 
 def _member(path: str, entry: Entry) -> tarfile.TarInfo:

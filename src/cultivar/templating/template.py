@@ -57,6 +57,18 @@ class Question(Record):
     line: int | None = None
     """Where it stands, for errors."""
 
+    def is_closed(self, value: Json) -> bool:
+        """Whether `value` is yes or no, a number, or a choice as the template has it.
+
+        A choice that is made of earlier answers is none: it may hold what a person wrote.
+        """
+        if self.secret:
+            return False
+        if isinstance(self.choices, str) or self.choices:
+            written = [] if isinstance(self.choices, str) else [c.value for c in self.choices]
+            return all(each in written for each in (value if isinstance(value, list) else [value]))
+        return self.type in {"bool", "int", "float"}
+
 
 class Task(Record):
     """A command that the template wants run over its result (Copier's `_tasks`)."""

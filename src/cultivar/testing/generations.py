@@ -77,12 +77,18 @@ def generation_of(tree_hash: str, **changes: Any) -> Generation:
         "run_id": str(uuid4()),
         "task": "An async TTL cache",
         "template": TEMPLATE,
-        "answers": (Answer(name="use_cache", value=True, source="task", confidence=0.9),),
+        "answers": (answer_of("use_cache", True, source="task"),),
         "attempts": (attempt_at(tree_hash),),
         "instance_id": "local",
         "generated_at": datetime.now(UTC),
     }
     return Generation(**{**given, **changes})
+
+
+def answer_of(name: str, value: Json, **changes: Any) -> Answer:
+    """A closed answer that a person gave."""
+    given: dict[str, Any] = {"source": "user", "confidence": 1.0, "closed": True, **changes}
+    return Answer(name=name, value=value, **given)
 
 
 def json_values() -> SearchStrategy[Json]:
@@ -143,6 +149,43 @@ def _answers() -> SearchStrategy[Answer]:
         evidence=ANY_TEXT,
         secret=st.just(False),
         computed=st.booleans(),
+        closed=st.booleans(),
+    )
+
+
+def alike_generations(tree_hash: str) -> SearchStrategy[Generation]:
+    """Generations of few templates, questions and values, so that their counts meet."""
+    verdicts = st.sampled_from(["passed", "failed", "not_verified"])
+    return st.builds(
+        generation_of,
+        st.just(tree_hash),
+        id=st.uuids().map(str),
+        task=st.sampled_from(["A cache", "adopted"]),
+        template=st.builds(
+            TemplateRef,
+            id=st.sampled_from(["cache", "server\0"]),
+            version=st.sampled_from(["1.0.0", "2.0.0"]),
+            tree_hash=st.just(tree_hash),
+            origin=st.just("builtin"),
+        ),
+        answers=st.lists(_alike_answers(), max_size=5, unique_by=lambda each: each.name).map(tuple),
+        attempts=verdicts.map(lambda each: (attempt_at(tree_hash, check_result(verdict=each)),)),
+        instance_id=st.sampled_from(["here", "there"]),
+        generated_at=_MOMENT,
+    )
+
+
+def _alike_answers() -> SearchStrategy[Answer]:
+    values: list[Json] = [True, False, "ets", "Größe\0", 1, 0.5, ["b", "a"], ["a", "b"]]
+    return st.builds(
+        Answer,
+        name=st.sampled_from(["backend", "log", "Zone", "größe\ud800", "ttl"]),
+        value=st.sampled_from([*values, float("inf"), "long" * 100]),
+        source=st.sampled_from(["user", "task", "model", "learned", "default"]),
+        confidence=st.just(1.0),
+        secret=st.booleans(),
+        computed=st.booleans(),
+        closed=st.just(True) | st.booleans(),
     )
 
 

@@ -125,7 +125,7 @@ class _Carrying:
             self._leave_secret(question)
         elif name in self.given:
             value = self.judge.accepted(question, before, self.given[name])
-            self._keep(Answer(name=name, value=value, source="user", confidence=1.0))
+            self._keep(question, Answer(name=name, value=value, source="user", confidence=1.0))
         elif not self.judge.is_asked(question, before):
             self._see_default(question)
         elif name in self.names:
@@ -177,10 +177,10 @@ class _Carrying:
         better = self._better_default(question, old_name) if before.source in _NOBODYS else None
         if better is not None and not same(better.value, value):
             self._tell(AnswerChange(name=name, kind="adopted", old=value, new=better.value))
-            self._keep(better)
+            self._keep(question, better)
             return
         try:
-            self._keep(replace(before, name=name, value=self._taken(question, value)))
+            self._keep(question, replace(before, name=name, value=self._taken(question, value)))
         except AnswerError as error:
             self._tell(AnswerChange(name=name, kind="refused", old=value, why=error.why))
             self.open.append(name)
@@ -242,7 +242,8 @@ class _Carrying:
             seen += [default] if default is not None else []
         return found
 
-    def _keep(self, answer: Answer) -> None:
+    def _keep(self, question: Question, answer: Answer) -> None:
+        answer = replace(answer, closed=question.is_closed(answer.value))
         self.answers.append(answer)
         self.seen.append(answer)
 

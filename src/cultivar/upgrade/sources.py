@@ -22,6 +22,7 @@ from cultivar.errors import (
 )
 from cultivar.generation.templates import TemplateStore
 from cultivar.ledger.base import ContentStore, Ledger
+from cultivar.ledger.tallying import ADOPTED
 from cultivar.model import (
     Answers,
     Attempt,
@@ -313,7 +314,7 @@ def _at(output: Output, generation: Generation) -> Generation:
         generation,
         id=str(uuid.uuid5(uuid.NAMESPACE_OID, run_id)),
         run_id=run_id,
-        task="adopted",
+        task=ADOPTED,
         output=str(output.folder),
         file_path=str(output.path),
         generated_at=datetime.now(UTC),

@@ -16,10 +16,18 @@ from types import TracebackType
 from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 import jinja2
-from jinja2 import BaseLoader, TemplateNotFound, TemplateSyntaxError, UndefinedError
+from jinja2 import (
+    BaseLoader,
+    BytecodeCache,
+    TemplateNotFound,
+    TemplateSyntaxError,
+    UndefinedError,
+)
+from jinja2.bccache import Bucket
 from jinja2.exceptions import SecurityError
 from jinja2.ext import Extension
 from jinja2.sandbox import SandboxedEnvironment
+from jinja2.utils import LRUCache
 
 from cultivar.errors import CultivarError, TemplateError, UnsafeError, UntrustedError
 from cultivar.templating.jinja.extensions import extensions_of, is_loading
@@ -55,6 +63,25 @@ _ENVOPS: Final = frozenset(
 _ENVIRONMENTS: Final = 32
 
 E = TypeVar("E", bound=GuardedEnvironment)
+
+
+class SharedCode(BytecodeCache):
+    """What Jinja compiled in this process: two versions of a template have most files in common.
+
+    Args:
+        dialect: What besides a file's text decides its code.
+    """
+
+    def __init__(self, dialect: str) -> None:
+        self._dialect = dialect
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Take the code that an equal file has."""
+        bucket.code = _codes.get((self._dialect, bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep the code for equal files."""
+        _codes[self._dialect, bucket.key, bucket.checksum] = bucket.code
 
 
 class TreeLoader(BaseLoader):
@@ -139,6 +166,7 @@ def decode(content: bytes, path: str) -> str:
 _Key: TypeAlias = tuple[str, str, bool, type[GuardedEnvironment]]
 _cache: OrderedDict[_Key, GuardedEnvironment] = OrderedDict()
 _lock = Lock()
+_codes: Any = LRUCache(500)
 
 
 def environment_of(rules: Rules, tree: Tree, *, trusted: bool = False) -> GuardedEnvironment:
@@ -181,6 +209,7 @@ def build_environment(kind: type[E], rules: Rules, tree: Tree, *, trusted: bool)
         extensions=[YieldExtension],
         cache_size=400,
         auto_reload=False,
+        bytecode_cache=_shared_code(kind, rules, trusted=trusted),
         **_options(rules.envops),
     )
     environment.add_filters(filters_of(trusted=trusted))
@@ -189,6 +218,15 @@ def build_environment(kind: type[E], rules: Rules, tree: Tree, *, trusted: bool)
     for extension in extensions_of(rules.jinja_extensions):
         environment.add_extension(extension)
     return environment
+
+
+def _shared_code(
+    kind: type[GuardedEnvironment], rules: Rules, *, trusted: bool
+) -> SharedCode | None:
+    """None where more than options and text decides the code: extensions, marks of slots."""
+    if rules.jinja_extensions or kind is not GuardedEnvironment:
+        return None
+    return SharedCode(json.dumps([trusted, dict(rules.envops)], default=str))
 
 
 def _options(envops: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import PurePath
 from string import Formatter
-from types import BuiltinMethodType, MethodType, ModuleType
+from types import BuiltinMethodType, CodeType, MethodType, ModuleType
 from typing import Any
 
 from jinja2 import Template, nodes
@@ -121,8 +121,20 @@ class GuardedEnvironment(SandboxedEnvironment):
         """`text`, compiled once for as long as it is used."""
         found: Template | None = self._texts.get(text)
         if found is None:
-            found = self._texts[text] = self.from_string(text)
+            code, names = self._code(text), self.make_globals(None)
+            found = self._texts[text] = self.template_class.from_code(self, code, names)
         return found
+
+    def _code(self, text: str) -> CodeType:
+        """What `text` compiles to; the files' cache has room for texts too."""
+        cache = self.bytecode_cache
+        if cache is None:
+            return self.compile(text)
+        bucket = cache.get_bucket(self, "", None, text)
+        if bucket.code is None:
+            bucket.code = self.compile(text)
+            cache.set_bucket(bucket)
+        return bucket.code
 
     def add_filters(self, filters: Mapping[str, Callable[..., Any]]) -> None:
         """Take `filters` in, and put the meter on all filters and tests."""

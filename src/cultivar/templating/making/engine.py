@@ -1,4 +1,4 @@
-"""The worker as one file that a bare Python runs: our rendering and the packages that it needs.
+"""The worker as two files that a bare Python runs: our rendering and the packages that it needs.
 
 They are taken, compiled where that fits, from what this process itself runs on; so nothing is
 installed, and the sandbox needs to see nothing of this installation.
@@ -6,81 +6,79 @@ installed, and the sandbox needs to see nothing of this installation.
 
 from __future__ import annotations
 
-import io
 import marshal
 import sys
-import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import cache
-from importlib import import_module
-from importlib.util import MAGIC_NUMBER, cache_from_source
-from pathlib import Path, PurePosixPath
+from importlib.util import MAGIC_NUMBER, cache_from_source, find_spec
+from pathlib import Path
 from typing import Final
 
 from cultivar import errors
-from cultivar.templating.making import portable
+from cultivar.templating.making import boot, portable
+from cultivar.tree import Entry
+
+START: Final = "engine.py"
+"""The file that is run."""
 
 _GROUND: Final = ("errors", "model", "tree")
 """What rendering stands on, of our own; the package's face is for others."""
 
+_ROOMS: Final = ("jinja", "making", "questions", "reading", "rendering")
+"""What it is made of; templates come from elsewhere."""
+
 _USES: Final = ("jinja2", "markupsafe", "pathspec", "yaml")
 """The packages that it uses; they do without what is compiled in them."""
 
-_START: Final = "__main__.py"
-_MAIN: Final = "from cultivar.templating.making.worker import main\n\nmain()\n"
-_UNCHECKED: Final = MAGIC_NUMBER + (1).to_bytes(4, "little") + bytes(8)
-"""The head of a compiled file whose source is not looked at."""
+
+def files_of_engine(modules: bytes) -> dict[str, Entry]:
+    """The files that do the jobs in the folder they are run in."""
+    start = Path(boot.__file__).read_bytes()
+    return {START: Entry(content=start), boot.MODULES: Entry(content=modules)}
 
 
 @cache
 def engine(*, compiled: bool) -> bytes:
-    """A zip archive that does the jobs in the folder it is run in.
+    """All modules of the worker.
 
     Args:
-        compiled: Whether it holds what our own Python has compiled, or sources.
+        compiled: Whether they are what our own Python has compiled, or sources.
     """
-    files: dict[str, bytes] = {}
+    modules: dict[str, tuple[bool, bytes | str]] = {}
     for name, path in _modules():
         code = _code(name, path) if compiled else b""
-        files |= {f"{name}c": _UNCHECKED + code} if code else {name: path.read_bytes()}
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        _fill(archive, files)
-    return buffer.getvalue()
-
-
-def recompile(source: str, target: str) -> None:
-    """Make of the archive of sources at `source` one that is compiled for the Python that runs."""
-    with zipfile.ZipFile(source) as sources, zipfile.ZipFile(target, "w") as archive:
-        names = [name for name in sources.namelist() if name.endswith(".py") and name != _START]
-        codes = {f"{name}c": _compiled(sources.read(name), name) for name in names}
-        _fill(archive, {name: _UNCHECKED + code for name, code in codes.items()})
-
-
-def _fill(archive: zipfile.ZipFile, files: Mapping[str, bytes]) -> None:
-    archive.writestr(_START, _MAIN)
-    # Python finds a folder that is no regular package only where the archive names it.
-    folders = {f"{each}/" for name in files for each in PurePosixPath(name).parents[:-1]}
-    for folder in sorted(folders):
-        archive.writestr(folder, b"")
-    for name, content in files.items():
-        archive.writestr(name, content)
+        modules[name] = path.name == "__init__.py", code or path.read_text("utf-8")
+    # Folders that are no regular packages are packages without a word in them.
+    above = {name.rpartition(".")[0] for name in modules} - {""}
+    above |= {name.rpartition(".")[0] for name in above} - {""}
+    return boot.packed(dict.fromkeys(above, (True, "")) | modules)
 
 
 def _modules() -> Iterator[tuple[str, Path]]:
-    """The files of all modules, with their paths in the archive."""
+    """The files of all modules, with their full names."""
     for root in map(_root_of, _USES):
-        for path in sorted(root.rglob("*.py")):
-            yield f"{root.name}/{path.relative_to(root).as_posix()}", path
+        yield from _below(root, root.parent)
     ours = Path(errors.__file__).parent
-    rooms = sorted((ours / "templating").rglob("*.py"))
-    for path in (*(ours / f"{name}.py" for name in _GROUND), *rooms):
-        yield f"cultivar/{path.relative_to(ours).as_posix()}", path
-    yield "cultivar/record.py", Path(portable.__file__)
+    for name in _GROUND:
+        yield f"cultivar.{name}", ours / f"{name}.py"
+    yield "cultivar.templating.template", ours / "templating" / "template.py"
+    yield "cultivar.templating.shapes", ours / "templating" / "shapes.py"
+    for room in _ROOMS:
+        yield from _below(ours / "templating" / room, ours.parent)
+    yield "cultivar.record", Path(portable.__file__)
+
+
+def _below(folder: Path, base: Path) -> Iterator[tuple[str, Path]]:
+    for path in folder.rglob("*.py"):
+        parts = path.relative_to(base).with_suffix("").parts
+        yield ".".join(parts).removesuffix(".__init__"), path
 
 
 def _root_of(package: str) -> Path:
-    return Path(str(import_module(package).__file__)).parent
+    found = find_spec(package)  # to import it would take longer
+    if found is None or found.origin is None:
+        raise ModuleNotFoundError(f"No module named {package!r}", name=package)
+    return Path(found.origin).parent
 
 
 def _code(name: str, path: Path) -> bytes:
@@ -94,8 +92,7 @@ def _code(name: str, path: Path) -> bytes:
     head = MAGIC_NUMBER + bytes(4) + stamp
     if kept.is_file() and (content := kept.read_bytes())[: len(head)] == head:
         return content[len(head) :]
-    module = name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-    return _compiled(path.read_bytes(), str(path)) if module in sys.modules else b""
+    return _compiled(path.read_bytes(), str(path)) if name in sys.modules else b""
 
 
 def _compiled(source: bytes, name: str) -> bytes:

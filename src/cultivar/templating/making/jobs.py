@@ -1,8 +1,12 @@
-"""What goes behind the wall to a worker, as files: a folder for each thing that is to be made."""
+"""What goes behind the wall to a worker: a folder for each thing that is to be made.
+
+All of it is one file, which costs less on its way than a template's many.
+"""
 
 from __future__ import annotations
 
 import json
+import marshal
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -13,11 +17,12 @@ from cultivar.templating.making.making import Making
 from cultivar.templating.questions.interview import known_names
 from cultivar.templating.shapes import is_list
 from cultivar.templating.template import Choice, Question, Rules, Template
-from cultivar.tree import Entry, Tree, text_entry
+from cultivar.tree import Entry, Mode, Tree
 
-JOB: Final = "job.json"
-TEMPLATE: Final = "template"
-EXISTING: Final = "existing"
+JOB: Final = "job"
+
+_FORMAT: Final = 2
+"""The form of `marshal` that every Python reads."""
 
 
 def folder_of(number: int) -> str:
@@ -40,11 +45,19 @@ def files_of(makings: Sequence[Making]) -> dict[str, Entry]:
     """
     files: dict[str, Entry] = {}
     for number, making in enumerate(makings):
-        folder = folder_of(number)
-        files[f"{folder}/{JOB}"] = text_entry(json.dumps(_said(making)))
-        for name, tree in ((TEMPLATE, making.template.tree), (EXISTING, making.existing)):
-            files |= {f"{folder}/{name}/{path}": tree[path] for path in tree}
+        # Only data that the template names is read of what stands already.
+        existing = making.existing if making.template.rules.external_data else Tree({})
+        job = json.dumps(_said(making)), _packed(making.template.tree), _packed(existing)
+        files[f"{folder_of(number)}/{JOB}"] = Entry(content=marshal.dumps(job, _FORMAT))
     return files
+
+
+def _packed(tree: Mapping[str, Entry]) -> dict[str, tuple[str, bytes]]:
+    return {path: (entry.mode, entry.content) for path, entry in tree.items()}
+
+
+def _unpacked(packed: Mapping[str, tuple[Mode, bytes]]) -> Tree:
+    return Tree({path: Entry(content=said, mode=mode) for path, (mode, said) in packed.items()})
 
 
 def _said(making: Making) -> dict[str, Any]:
@@ -71,21 +84,22 @@ def _said(making: Making) -> dict[str, Any]:
     }
 
 
-def read_job(folder: Tree) -> Making:
-    """The job whose folder `files_of` has made."""
-    said: dict[str, Any] = json.loads(folder[JOB].content)
+def read_job(content: bytes) -> Making:
+    """The job whose file `files_of` has made."""
+    words, files, existing = marshal.loads(content)
+    said: dict[str, Any] = json.loads(words)
     answers = said.pop("answers")
     template = Template(
         ref=TemplateRef(**said.pop("ref")),
         questions=tuple(_question(each) for each in said.pop("questions")),
         rules=Rules(**{name: _frozen(value) for name, value in said.pop("rules").items()}),
-        tree=below(folder, TEMPLATE),
+        tree=_unpacked(files),
     )
     return Making(
         template=template,
         proposals={name: Answer(**each) for name, each in said.pop("proposals").items()},
         answers=None if answers is None else _answers(answers),
-        existing=below(folder, EXISTING),
+        existing=_unpacked(existing),
         **{name: _frozen(value) for name, value in said.items()},
     )
 

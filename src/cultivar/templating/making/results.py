@@ -47,7 +47,7 @@ def said_of(made: Made) -> dict[str, Any]:
     """The result without its files."""
     return {
         "answers": [to_builtins(answer) for answer in made.answers],
-        "asked": [to_builtins(question) for question in made.asked],
+        "asked": [to_builtins(replace(question, answered=())) for question in made.asked],
         "texts": made.texts,
         "secrets": made.secrets,
         "slots": [to_builtins(slot) for slot in made.rendered.slots],
@@ -160,7 +160,8 @@ def _answer(said: Mapping[str, Any], making: Making, given: Mapping[str, object]
     """An answer; of one that was given or proposed, only what it was read as is new."""
     name, value = str(said["name"]), cast("Json", said["value"])
     if said["source"] != "default" and name not in given:
-        return replace(making.proposals[name], name=name, value=value)
+        closed = _question(making, name).is_closed(value)
+        return replace(making.proposals[name], name=name, value=value, closed=closed)
     confidence = min(max(float(said["confidence"]), 0.0), 1.0)
     return Answer(
         name=name,
@@ -170,6 +171,7 @@ def _answer(said: Mapping[str, Any], making: Making, given: Mapping[str, object]
         evidence=str(said["evidence"]),
         secret=_question(making, name).secret,
         computed=bool(said["computed"]),
+        closed=_question(making, name).is_closed(value),
     )
 
 

@@ -6,7 +6,6 @@ one template do not meet: their extensions have the same names.
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import sys
@@ -23,8 +22,8 @@ from jinja2.utils import import_string
 from cultivar.errors import CultivarError, TemplateError, UnsafeError
 from cultivar.templating.jinja import hooks
 from cultivar.templating.jinja.extensions import loading
-from cultivar.templating.making.jobs import JOB, TEMPLATE, read_job
-from cultivar.templating.making.making import make
+from cultivar.templating.making.jobs import JOB, read_job
+from cultivar.templating.making.making import Making, make
 from cultivar.templating.making.results import (
     RENDERED,
     RESULT,
@@ -32,7 +31,7 @@ from cultivar.templating.making.results import (
     said_of,
     said_of_error,
 )
-from cultivar.tree import Tree, read_tree
+from cultivar.tree import Tree
 
 _LOADERS: Final = ("copier_template_extensions", "copier_templates_extensions")
 """What templates call the package that `hooks` stands for."""
@@ -40,7 +39,6 @@ _LOADERS: Final = ("copier_template_extensions", "copier_templates_extensions")
 
 def main() -> None:
     """Do all jobs in the working folder, side by side."""
-    gc.disable()  # it is over before there is much to collect, and the wall limits memory
     folders = sorted(path.parent for path in Path.cwd().glob(f"jobs/*/{JOB}"))
     children = [child for folder in folders if (child := _begin(folder))]
     for child in children:
@@ -66,8 +64,8 @@ def do(folder: Path) -> None:
     said: dict[str, Any]
     try:
         with _failures():
-            job = read_job(read_tree(folder))
-            with loading(Loader(folder / TEMPLATE)):
+            job = _take(folder / JOB)
+            with loading(Loader(_placed(job.template.tree))):
                 made = make(job)
     except CultivarError as error:
         said = said_of_error(error)
@@ -75,6 +73,20 @@ def do(folder: Path) -> None:
         _write(made.rendered.tree, folder / RENDERED)
         said = said_of(made)
     (folder / RESULT).write_text(json.dumps(said))
+
+
+def _take(file: Path) -> Making:
+    """The job in `file`, which is gone then: what lies there afterwards is brought back."""
+    content = file.read_bytes()
+    file.unlink()
+    return read_job(content)
+
+
+def _placed(tree: Tree) -> Path:
+    """A folder that holds a template, for its extensions, outside of what is brought back."""
+    folder = Path(os.environ.get("TMPDIR", "/tmp")) / f"template-{os.getpid()}"
+    _write(tree, folder)
+    return folder
 
 
 @contextmanager
@@ -133,15 +145,12 @@ class Loader:
 
 
 def _write(tree: Tree, folder: Path) -> None:
-    for path, entry in tree.items():
-        target = folder / path
-        target.parent.mkdir(parents=True, exist_ok=True)
+    targets = {folder / path: entry for path, entry in tree.items()}
+    for above in {target.parent for target in targets}:
+        above.mkdir(parents=True, exist_ok=True)
+    for target, entry in targets.items():
         if entry.mode == "link":
             target.symlink_to(entry.content.decode(errors="surrogateescape"))
             continue
         target.write_bytes(entry.content)
         target.chmod(0o755 if entry.mode == "executable" else 0o644)
-
-
-if __name__ == "__main__":
-    main()

@@ -27,7 +27,6 @@ from cultivar.templating.origins.git import (
     without_credentials,
 )
 from cultivar.templating.origins.submodules import with_submodules
-from cultivar.templating.reading.first_system import is_first_system
 from cultivar.templating.reading.loading import parse_template
 from cultivar.templating.template import Template
 from cultivar.tree import Tree, read_entry, read_tree
@@ -292,6 +291,8 @@ def _templates_in(folder: Path, depth: int = 0) -> Iterator[Path]:
 
 
 def _is_old(path: Path) -> bool:
+    from cultivar.templating.reading.first_system import is_first_system
+
     with suppress(OSError):
         if path.suffix == ".json" and path.stat().st_size <= _MAX_JSON:
             return is_first_system(path.read_bytes())

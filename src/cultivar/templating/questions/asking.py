@@ -13,7 +13,7 @@ from jinja2 import StrictUndefined, UndefinedError
 from jinja2.sandbox import SandboxedEnvironment
 
 from cultivar.errors import AnswerError, TemplateError
-from cultivar.model import Answer, Json
+from cultivar.model import Answer, Answers, Json
 from cultivar.record import Record, replace
 from cultivar.templating.jinja.environment import is_true, render_text
 from cultivar.templating.reading.casting import (
@@ -61,6 +61,8 @@ class AskedQuestion(Record):
     unit: str = ""
     ask: bool = True
     """False: leave it at its default."""
+    answered: Answers = ()
+    """The answers before it, and maybe those that came after it when it was asked before."""
 
 
 def placeholder_for(asked: AskedQuestion) -> Json:
@@ -81,6 +83,8 @@ class Asker(Record, dict=True):
     environment: SandboxedEnvironment
     question: Question
     context: Mapping[str, object]
+    answers: Answers = ()
+    """Those before it, which the context is made of."""
 
     @property
     def visible(self) -> bool:
@@ -105,6 +109,7 @@ class Asker(Record, dict=True):
             keywords=question.keywords,
             unit=question.unit,
             ask=is_true(self._rendered(question.ask)),
+            answered=self.answers,
         )
 
     def accept(self, value: object) -> Json:
@@ -129,7 +134,8 @@ class Asker(Record, dict=True):
             value = self.accept(proposal.value)
         except AnswerError as error:
             return None, f"; {proposal.value!r} was proposed and refused: {error.why}"
-        named = replace(proposal, name=self.question.name, value=value)
+        closed = self.question.is_closed(value)
+        named = replace(proposal, name=self.question.name, value=value, closed=closed)
         return replace(named, secret=False, computed=False), ""
 
     def by_default(self, asked: AskedQuestion, note: str) -> Answer:
@@ -195,6 +201,7 @@ class Asker(Record, dict=True):
             confidence=confidence,
             evidence=evidence,
             secret=self.question.secret,
+            closed=self.question.is_closed(value),
         )
 
     def _default(self) -> tuple[bool, Json, str]:

@@ -23,6 +23,11 @@ Propose: TypeAlias = Callable[[AskedQuestion], "Answer | None"]
 """Infers an answer; None where nothing speaks for one."""
 
 
+def nothing(asked: AskedQuestion) -> Answer | None:
+    """Propose no answer."""
+    return None
+
+
 class Interview(Record):
     """The questions of a template, asked for one destination."""
 
@@ -35,7 +40,7 @@ class Interview(Record):
     def answers(
         self,
         given: Mapping[str, object],
-        propose: Propose = lambda asked: None,
+        propose: Propose = nothing,
         *,
         complete: bool = True,
     ) -> Answers:
@@ -78,7 +83,7 @@ class Interview(Record):
             lambda text: render_text(environment, text, context),
             self.existing,
         )
-        asker = Asker(environment=environment, question=question, context=context)
+        asker = Asker(environment=environment, question=question, context=context, answers=answers)
         if not question.type_template:
             return asker
         return replace(asker, question=replace(question, type=asker.rendered_type()))
@@ -87,7 +92,7 @@ class Interview(Record):
 def interview(
     template: Template,
     given: Mapping[str, object],
-    propose: Propose = lambda asked: None,
+    propose: Propose = nothing,
     *,
     complete: bool = True,
     folder_name: str = "",
@@ -179,7 +184,7 @@ class _Walk(Record):
 
     interview: Interview
     given: Mapping[str, object]
-    propose: Propose = lambda asked: None
+    propose: Propose = nothing
     reveal: bool = False
     """Whether secrets take their real values: then nothing of it may be kept."""
 
@@ -225,4 +230,5 @@ class _Walk(Record):
             evidence="given by the user",
             secret=secret,
             computed=computed,
+            closed=asker.question.is_closed(value),
         )

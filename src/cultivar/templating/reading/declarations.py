@@ -6,49 +6,32 @@ This is the edge: behind it, everything is of the types in `template.py`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final, TypeAlias, TypeVar
 
-import regex
+from msgspec import Meta
 from packaging.version import InvalidVersion, Version
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
-from pydantic_core import ErrorDetails
 
 from cultivar.errors import TemplateError
+from cultivar.record import Record, field
+from cultivar.schema import Misfit, MisfitError, Place, listed, nearest, read_as
 from cultivar.templating.reading.copier_yaml import Config, Loc
 
-Declared = TypeVar("Declared", bound=BaseModel)
-Command: TypeAlias = str | list[str | int | float]
+Declared = TypeVar("Declared", bound=Record)
+Command: TypeAlias = str | list[str | bool | int | float]
 """A shell command, or a program with its arguments."""
 
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/+-]*")
+_SWITCHES: Final = ("multiselect", "secret", "use_shortcuts", "preserve_symlinks")
+_SAID: Final = {
+    **dict.fromkeys(("y", "yes", "t", "on"), True),
+    **dict.fromkeys(("n", "no", "f", "off"), False),
+}
+"""What Copier takes for a switch beside `true` and `false`, in quotes too."""
 
 
-def _expression(value: str) -> str:
-    try:
-        regex.compile(value)
-    except regex.error as error:
-        raise ValueError(f"{value!r} is no regular expression: {error}") from error
-    return value
-
-
-def _version(value: str) -> str:
-    try:
-        Version(value)
-    except InvalidVersion:
-        raise ValueError("a version like `1.0.0`") from None
-    return value
-
-
-def _id(value: str) -> str:
-    if not _ID.fullmatch(value):
-        raise ValueError("an id like `quality_template:python-production`")
-    return value
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class _Strict(Record, forbid_unknown_fields=True):
+    pass
 
 
 class QuestionFields(_Strict):
@@ -57,7 +40,7 @@ class QuestionFields(_Strict):
     type: str = ""
     help: str = ""
     default: Any = None
-    choices: list[Any] | dict[Any, Any] | str = []
+    choices: list[Any] | dict[Any, Any] | str = field(default_factory=list[Any])
     multiselect: bool = False
     multiline: bool | str = False
     placeholder: str = ""
@@ -77,24 +60,22 @@ class TaskFields(_Strict):
     working_directory: str = "."
 
 
-class SettingFields(BaseModel):
+class SettingFields(Record):
     """Copier's settings, without their leading underscore."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
 
     subdirectory: str = ""
     templates_suffix: str | None = None
-    exclude: list[str] | None = None
-    skip_if_exists: list[str] = []
+    exclude: tuple[str, ...] | None = None
+    skip_if_exists: tuple[str, ...] = ()
     answers_file: str = ""
-    envops: dict[str, bool | int | str] = {}
-    jinja_extensions: list[str] = []
+    envops: dict[str, bool | int | str] = field(default_factory=dict[str, bool | int | str])
+    jinja_extensions: tuple[str, ...] = ()
     preserve_symlinks: bool = False
     min_copier_version: str | float = ""
-    tasks: list[Command | TaskFields] = []
-    migrations: list[Command | dict[str, Any]] = []
-    external_data: dict[str, str] = {}
-    secret_questions: list[str] = []
+    tasks: tuple[Command | TaskFields, ...] = ()
+    migrations: tuple[Command | dict[str, Any], ...] = ()
+    external_data: dict[str, str] = field(default_factory=dict[str, str])
+    secret_questions: tuple[str, ...] = ()
     message_before_copy: str = ""
     message_after_copy: str = ""
     message_before_update: str = ""
@@ -107,17 +88,17 @@ class CheckFields(_Strict):
     name: str
     run: str
     required: bool = False
-    weight: float = Field(default=1.0, ge=0)
+    weight: Annotated[float, Meta(ge=0)] = 1.0
     flaky: bool = False
-    timeout: float = Field(default=120.0, gt=0)
-    expect: Annotated[str, AfterValidator(_expression)] = ""
+    timeout: Annotated[float, Meta(gt=0)] = 120.0
+    expect: str = ""
     fix: str = ""
 
 
 class HintFields(_Strict):
     """What `_cultivar.questions` adds to a question."""
 
-    keywords: list[str] = []
+    keywords: tuple[str, ...] = ()
     unit: str = ""
     renamed_from: str = ""
 
@@ -132,28 +113,16 @@ class FileFields(_Strict):
 class CultivarFields(_Strict):
     """All that stands under `_cultivar`."""
 
-    id: Annotated[str, AfterValidator(_id)] = ""
-    version: Annotated[str, AfterValidator(_version)] = ""
+    id: str = ""
+    version: str = ""
     language: str = ""
     description: str = ""
-    keywords: list[str] = []
-    requires: list[str] = []
-    checks: list[CheckFields] = []
-    questions: dict[str, HintFields] = {}
-    prompts: dict[str, str] = {}
-    files: list[FileFields] = []
-
-
-_TELLING: Final = ("extra_forbidden", "missing")
-"""Of several errors, what says most."""
-_SHOWN_WORDS: Final = 20
-_TYPE_NAMES: Final = frozenset({"str", "bool", "int", "float", "TaskFields"})
-_INNER: Final[Mapping[str, type[BaseModel]]] = {
-    "checks": CheckFields,
-    "questions": HintFields,
-    "files": FileFields,
-    "tasks": TaskFields,
-}
+    keywords: tuple[str, ...] = ()
+    requires: tuple[str, ...] = ()
+    checks: tuple[CheckFields, ...] = ()
+    questions: dict[str, HintFields] = field(default_factory=dict[str, HintFields])
+    prompts: dict[str, str] = field(default_factory=dict[str, str])
+    files: tuple[FileFields, ...] = ()
 
 
 def declared(kind: type[Declared], data: Mapping[str, Any], config: Config, at: Loc) -> Declared:
@@ -162,57 +131,69 @@ def declared(kind: type[Declared], data: Mapping[str, Any], config: Config, at: 
     Raises:
         TemplateError: It does not fit; with file, line and what is expected.
     """
+    said = {**data, **{name: _switch(data[name]) for name in _SWITCHES if name in data}}
     try:
-        return kind.model_validate(dict(data))
-    except ValidationError as error:
-        raise _explained(error, kind, config, at) from error
+        fields = read_as(kind, said)
+    except MisfitError as error:
+        raise _explained(error.misfit, kind, config, at) from error
+    for misfit in _unfit(fields, data) if isinstance(fields, CultivarFields) else ():
+        raise _explained(misfit, kind, config, at)
+    return fields
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """The sentence that names the known word closest to `name`, or all of them."""
-    words = sorted(known)
-    close = get_close_matches(name, words, n=1, cutoff=0.5)
-    if close:
-        return f"Did you mean `{close[0]}`?"
-    more = ", …" if len(words) > _SHOWN_WORDS else ""
-    listed = ", ".join(f"`{word}`" for word in words[:_SHOWN_WORDS])
-    return f"Expected is one of {listed}{more}."
+def _switch(value: object) -> object:
+    return _SAID.get(value.lower(), value) if isinstance(value, str) else value
 
 
-def _explained(
-    error: ValidationError, kind: type[BaseModel], config: Config, at: Loc
-) -> TemplateError:
-    errors = error.errors()
-    told = [each for telling in _TELLING for each in errors if each["type"] == telling]
-    first = (told or errors)[0]
-    loc = _loc(kind, at, first["loc"])
+def _unfit(fields: CultivarFields, data: Mapping[str, Any]) -> Iterator[Misfit]:
+    """The texts that are not what their keys promise."""
+    if "id" in data and not _ID.fullmatch(fields.id):
+        yield _wrong(("id",), fields.id, "an id like `quality_template:python-production`")
+    if "version" in data and not _is_version(fields.version):
+        yield _wrong(("version",), fields.version, "a version like `1.0.0`")
+    for index, check in enumerate(fields.checks):
+        if problem := _problem(check.expect):
+            expected = f"a regular expression ({problem})"
+            yield _wrong(("checks", index, "expect"), check.expect, expected)
+
+
+def _wrong(place: Place, value: str, expected: str) -> Misfit:
+    return Misfit(place=place, why="wrong", value=value, expected=(expected,))
+
+
+def _is_version(text: str) -> bool:
+    try:
+        Version(text)
+    except InvalidVersion:
+        return False
+    return True
+
+
+def _problem(expression: str) -> str:
+    """Why it is no regular expression; empty where it is one."""
+    import regex
+
+    try:
+        regex.compile(expression)
+    except regex.error as error:
+        return str(error)
+    return ""
+
+
+def _explained(misfit: Misfit, kind: type[Record], config: Config, at: Loc) -> TemplateError:
+    inside = [*misfit.place]
+    if kind is SettingFields and inside:
+        inside[0] = f"_{inside[0]}"
+    loc = [*at, *inside]
     named = ".".join(str(part) for part in loc)
-    if first["type"] == "extra_forbidden":
-        owner = _INNER.get(str(first["loc"][0]), kind) if len(first["loc"]) > 1 else kind
-        remedy = nearest(str(loc[-1]), tuple(owner.model_fields))
+    if misfit.why == "unknown":
+        remedy = nearest(str(loc[-1]), misfit.expected)
         return config.error(loc, f"The key `{loc[-1]}` is not known.", remedy)
-    if first["type"] == "missing":
+    if misfit.why == "missing":
         return config.error(loc, f"`{named}` is missing.")
-    same = [each for each in errors if _loc(kind, at, each["loc"]) == loc]
-    return config.error(loc, f"`{named}` is {first['input']!r}.", _expected(same))
+    return config.error(loc, f"`{named}` is {misfit.value!r}.", _expected(misfit))
 
 
-def _loc(kind: type[BaseModel], at: Loc, inside: tuple[int | str, ...]) -> Loc:
-    """The place in the file, without the names of types that pydantic adds for unions."""
-    parts = [part for part in inside if isinstance(part, int) or re.fullmatch(r"\w+", part)]
-    parts = [part for part in parts if part not in _TYPE_NAMES]
-    if kind is SettingFields and parts:
-        parts[0] = f"_{parts[0]}"
-    return [*at, *parts]
-
-
-def _expected(errors: list[ErrorDetails]) -> str:
-    """What all the types that a value may have would have taken."""
-    texts = [
-        re.sub(r"^(Value error, |Input should be )|, unable to .*", "", each["msg"])
-        for each in errors
-    ]
-    first = errors[0]
-    quotes = isinstance(first["input"], int | float) and first["type"] == "string_type"
-    listed = " or ".join(dict.fromkeys(texts))
-    return f"Expected is {listed}{'; put it in quotes' if quotes else ''}."
+def _expected(misfit: Misfit) -> str:
+    quotes = misfit.expected[0] == "a text" and not isinstance(misfit.value, list | dict | None)
+    return f"Expected is {listed(misfit.expected)}{'; put it in quotes' if quotes else ''}."

@@ -14,7 +14,8 @@ from packaging.version import InvalidVersion, Version
 
 from cultivar.errors import TemplateError
 from cultivar.model import Check, Json, TemplateRef
-from cultivar.record import replace
+from cultivar.record import asdict, replace
+from cultivar.schema import nearest
 from cultivar.templating.reading.casting import plain
 from cultivar.templating.reading.choices import choices_of
 from cultivar.templating.reading.copier_yaml import Config, Loc, config_file, read_config
@@ -26,9 +27,7 @@ from cultivar.templating.reading.declarations import (
     SettingFields,
     TaskFields,
     declared,
-    nearest,
 )
-from cultivar.templating.reading.first_system import as_copier
 from cultivar.templating.shapes import is_mapping
 from cultivar.templating.template import (
     Choices,
@@ -78,6 +77,9 @@ def parse_template(tree: Tree, *, origin: str, ref: str = "", trusted: bool = Fa
     """
     _refuse_names(tree)
     if config_file(tree) is None:
+        # Reading the first system's templates takes modules that no other template needs.
+        from cultivar.templating.reading.first_system import as_copier
+
         tree = as_copier(tree) or tree
     config = read_config(tree) or Config(file="", data={}, nodes={})
     own = declared(CultivarFields, _mapping(config, "_cultivar"), config, ["_cultivar"])
@@ -89,9 +91,9 @@ def parse_template(tree: Tree, *, origin: str, ref: str = "", trusted: bool = Fa
         tree=tree,
         description=own.description,
         language=own.language,
-        keywords=tuple(own.keywords),
-        requires=tuple(own.requires),
-        checks=tuple(Check(**each.model_dump()) for each in own.checks),
+        keywords=own.keywords,
+        requires=own.requires,
+        checks=tuple(Check(**asdict(each)) for each in own.checks),
         prompts=_prompts(own, config, tree),
         written=_written(own, config, tree),
         ignored=_ignored(config),
@@ -128,7 +130,7 @@ def _settings(config: Config) -> SettingFields:
     data = {
         key[1:]: value
         for key, value in config.data.items()
-        if key.startswith("_") and key[1:] in SettingFields.model_fields
+        if key.startswith("_") and key[1:] in SettingFields.__struct_fields__
     }
     settings = declared(SettingFields, data, config, [])
     wanted = str(settings.min_copier_version)
@@ -146,7 +148,7 @@ def _settings(config: Config) -> SettingFields:
 
 
 def _ignored(config: Config) -> tuple[str, ...]:
-    known = {f"_{name}" for name in SettingFields.model_fields} | {"_cultivar"}
+    known = {f"_{name}" for name in SettingFields.__struct_fields__} | {"_cultivar"}
     return tuple(key for key in config.data if key.startswith("_") and key not in known)
 
 
@@ -217,7 +219,7 @@ def _question(name: str, config: Config, hint: HintFields, *, secret: bool) -> Q
         multiselect=fields.multiselect,
         multiline=fields.multiline,
         placeholder=fields.placeholder,
-        keywords=tuple(hint.keywords),
+        keywords=hint.keywords,
         unit=hint.unit,
         renamed_from=hint.renamed_from,
         file=file,
@@ -276,17 +278,17 @@ def _rules(settings: SettingFields, config: Config) -> Rules:
     return Rules(
         subdirectory=settings.subdirectory,
         templates_suffix=".jinja" if suffix is None else suffix,
-        exclude=tuple(exclude),
-        skip_if_exists=tuple(settings.skip_if_exists),
+        exclude=exclude,
+        skip_if_exists=settings.skip_if_exists,
         answers_file=_answers_file(settings, config),
         envops=settings.envops,
-        jinja_extensions=tuple(settings.jinja_extensions),
+        jinja_extensions=settings.jinja_extensions,
         preserve_symlinks=settings.preserve_symlinks,
         min_copier_version=str(settings.min_copier_version),
         tasks=tuple(_task(each) for each in settings.tasks),
         migrations=tuple(_migration(each, config) for each in settings.migrations),
         external_data=settings.external_data,
-        secret_questions=tuple(settings.secret_questions),
+        secret_questions=settings.secret_questions,
         message_before_copy=settings.message_before_copy,
         message_after_copy=settings.message_after_copy,
     )

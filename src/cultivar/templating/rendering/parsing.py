@@ -77,7 +77,8 @@ def _python(text: str) -> None:
 
 
 def _yaml(text: str) -> None:
-    for _ in yaml.parse(text, Loader=yaml.SafeLoader):
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    for _ in yaml.parse(text, Loader=loader):
         pass
 
 

@@ -7,7 +7,7 @@ of the tree that comes back.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import PurePosixPath
 from types import MappingProxyType
@@ -153,6 +153,16 @@ class _Rendering(Record, dict=True):
         return {source.path: source for source in found}
 
     @cached_property
+    def seen(self) -> frozenset[str]:
+        """The paths of `sources` and of their folders."""
+        return _with_folders(self.sources)
+
+    @cached_property
+    def placed(self) -> frozenset[str]:
+        """The paths of the template's files and folders."""
+        return _with_folders(self.template.tree)
+
+    @cached_property
     def excluded(self) -> Callable[[str], bool]:
         """Whether a path of the result is left out."""
         patterns = map(self.text, self.template.rules.exclude)
@@ -193,17 +203,13 @@ class _Rendering(Record, dict=True):
         suffix = self.template.rules.templates_suffix
         path = PurePosixPath(source.path)
         is_template = path.name.endswith(suffix)
-        if suffix and self._is_there(f"{path}{suffix}", self.sources):
+        if suffix and f"{path}{suffix}" in self.seen:
             return  # the template of the same name stands for it
         if suffix and is_template:
             path = path.with_suffix("")
         for target, scope in self._spread(path.parts, (), _NOTHING, source):
-            if is_template or not self._is_there(f"{target}{suffix}", self.template.tree):
+            if is_template or f"{target}{suffix}" not in self.placed:
                 yield target, scope
-
-    @staticmethod
-    def _is_there(path: str, files: Mapping[str, object]) -> bool:
-        return path in files or any(other.startswith(f"{path}/") for other in files)
 
     def _spread(
         self, parts: tuple[str, ...], done: tuple[str, ...], scope: _Scope, source: SourceFile
@@ -280,6 +286,15 @@ class _Rendering(Record, dict=True):
                 remedy="Take it out of filter blocks and of `set` blocks.",
             )
         return text, slots
+
+
+def _with_folders(paths: Iterable[str]) -> frozenset[str]:
+    found: set[str] = set()
+    for path in paths:
+        while path and path not in found:
+            found.add(path)
+            path = path.rpartition("/")[0]
+    return frozenset(found)
 
 
 def _is_text(content: bytes) -> bool:

@@ -6,7 +6,6 @@ sides keep.
 
 from __future__ import annotations
 
-import configparser
 import json
 import re
 from collections import Counter
@@ -124,6 +123,8 @@ def _mappings(node: yaml.Node | None) -> Iterator[yaml.MappingNode]:
 
 
 def _sections(_path: str, text: str) -> str:
+    import configparser
+
     parser = configparser.ConfigParser(interpolation=None, allow_no_value=True)
     try:
         parser.read_string(text)

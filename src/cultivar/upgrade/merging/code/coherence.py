@@ -11,7 +11,8 @@ import builtins
 import symtable
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Final
 
 from cultivar.record import Record
@@ -21,6 +22,16 @@ _Function = ast.FunctionDef | ast.AsyncFunctionDef
 _Block = ast.Module | ast.ClassDef
 
 _BUILTINS: Final = frozenset(dir(builtins))
+
+
+class _Module(Record):
+    """A module, parsed."""
+
+    tree: ast.Module
+    nodes: tuple[ast.AST, ...]
+    """All of the tree, walked once."""
+    tables: tuple[symtable.SymbolTable, ...]
+    """Of all its blocks, the module's own first."""
 
 
 class _Facts(Record):
@@ -90,34 +101,40 @@ def _doubled(ours: _Facts, theirs: _Facts, result: _Facts) -> str:
     return f"`{min(twice)}` stands there once too often" if twice else ""
 
 
+@lru_cache(maxsize=8)  # one module is asked about once for every rung that merges it
 def _facts(text: str) -> _Facts:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # such as an odd escape, which parses
-        tree, table = ast.parse(text), symtable.symtable(text, "<merged>", "exec")
-    modules = frozenset(_modules(tree))
+    module = _parsed(text)
+    classes = [node for node in module.nodes if isinstance(node, ast.ClassDef)]
     return _Facts(
-        unresolved=_unresolved(tree, table),
-        exported_in_vain=_exported_in_vain(tree, table),
-        attributes=frozenset(_attributes(tree)),
-        attributes_used=frozenset(_attributes_used(tree)),
-        modules=modules,
-        chains=frozenset(_chains(tree)),
-        declared=Counter(_declared(tree)),
+        unresolved=_unresolved(module),
+        exported_in_vain=_exported_in_vain(module),
+        attributes=frozenset(_attributes(classes)),
+        attributes_used=frozenset(_attributes_used(classes)),
+        modules=frozenset(_modules(module)),
+        chains=frozenset(chain for node in module.nodes if (chain := _chain(node))),
+        declared=Counter(_declared(module.tree)),
     )
 
 
-def _unresolved(tree: ast.Module, module: symtable.SymbolTable) -> frozenset[str]:
-    if _takes_all(tree):
+def _parsed(text: str) -> _Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # such as an odd escape, which parses
+        tree, table = ast.parse(text), symtable.symtable(text, "<merged>", "exec")
+    return _Module(tree=tree, nodes=tuple(ast.walk(tree)), tables=tuple(_tables(table)))
+
+
+def _unresolved(module: _Module) -> frozenset[str]:
+    if _takes_all(module):
         return frozenset()
-    tables = [*_tables(module)]
+    tables = module.tables
     anywhere = {each.get_name() for table in tables for each in table.get_symbols() if _binds(each)}
     used = {
         each.get_name()
         for table in tables
         for each in table.get_symbols()
-        if each.is_referenced() and (table is module or each.is_global())
+        if each.is_referenced() and (table is tables[0] or each.is_global())
     }
-    quoted = {name for name in _annotated(tree) if name not in anywhere}
+    quoted = {name for name in _annotated(module) if name not in anywhere}
     return frozenset((used - _globals(tables)) | quoted) - _BUILTINS
 
 
@@ -127,7 +144,7 @@ def _tables(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
         yield from _tables(child)
 
 
-def _globals(tables: list[symtable.SymbolTable]) -> set[str]:
+def _globals(tables: Sequence[symtable.SymbolTable]) -> set[str]:
     """The module's names, wherever in it they are set. The first table is the module's own."""
     return {
         each.get_name()
@@ -141,18 +158,18 @@ def _binds(symbol: symtable.Symbol) -> bool:
     return symbol.is_assigned() or symbol.is_imported() or symbol.is_parameter()
 
 
-def _takes_all(tree: ast.Module) -> bool:
+def _takes_all(module: _Module) -> bool:
     return any(
         alias.name == "*"
-        for node in ast.walk(tree)
+        for node in module.nodes
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     )
 
 
-def _annotated(tree: ast.Module) -> Iterator[str]:
+def _annotated(module: _Module) -> Iterator[str]:
     """The names in annotations, which a symbol table may leave out, also the quoted ones."""
-    for node in ast.walk(tree):
+    for node in module.nodes:
         if isinstance(node, ast.AnnAssign | ast.arg) and node.annotation:
             yield from _names(node.annotation)
         elif isinstance(node, _Function) and node.returns:
@@ -175,13 +192,13 @@ def _quoted(annotation: str) -> Iterator[str]:
     yield from (node.id for node in ast.walk(quoted) if isinstance(node, ast.Name))
 
 
-def _exported_in_vain(tree: ast.Module, module: symtable.SymbolTable) -> frozenset[str]:
-    bound = _globals([*_tables(module)])
-    if _takes_all(tree) or "__getattr__" in bound:
+def _exported_in_vain(module: _Module) -> frozenset[str]:
+    bound = _globals(module.tables)
+    if _takes_all(module) or "__getattr__" in bound:
         return frozenset()
     exported = {
         each.value
-        for node in tree.body
+        for node in module.tree.body
         if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign)
         and isinstance(node.value, ast.List | ast.Tuple)
         and "__all__" in _targets(node)
@@ -196,18 +213,14 @@ def _targets(node: ast.stmt) -> Iterator[str]:
     yield from (each.id for each in targets if isinstance(each, ast.Name))
 
 
-def _classes(tree: ast.Module) -> Iterator[ast.ClassDef]:
-    yield from (node for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
-
-
-def _attributes(tree: ast.Module) -> Iterator[str]:
-    for each in _classes(tree):
+def _attributes(classes: list[ast.ClassDef]) -> Iterator[str]:
+    for each in classes:
         yield from (f"{each.name}.{name}" for node in each.body for name in _declares(node))
         yield from (f"{each.name}.{a.attr}" for a in _own(each) if isinstance(a.ctx, ast.Store))
 
 
-def _attributes_used(tree: ast.Module) -> Iterator[str]:
-    for each in _classes(tree):
+def _attributes_used(classes: list[ast.ClassDef]) -> Iterator[str]:
+    for each in classes:
         if not each.bases:  # what a class inherits may stand anywhere
             yield from (f"{each.name}.{a.attr}" for a in _own(each) if isinstance(a.ctx, ast.Load))
 
@@ -218,14 +231,10 @@ def _own(node: ast.ClassDef) -> Iterator[ast.Attribute]:
             yield each
 
 
-def _modules(tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
+def _modules(module: _Module) -> Iterator[str]:
+    for node in module.nodes:
         if isinstance(node, ast.Import):
             yield from (each.name for each in node.names if "." in each.name and not each.asname)
-
-
-def _chains(tree: ast.Module) -> Iterator[str]:
-    yield from (chain for node in ast.walk(tree) if (chain := _chain(node)))
 
 
 def _chain(node: ast.AST) -> str:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from cultivar.cli.options import Stopped
+from cultivar.cli.options import Group, Stopped
 from cultivar.cli.output import printable
 from cultivar.errors import BudgetSpentError, CultivarError, DestinationError, UnavailableError
 
@@ -36,6 +36,7 @@ def app_for(given: Sequence[str]) -> typer.Typer:
     """The commands that `given` may ask for: one module's where it names one, else all."""
     app = typer.Typer(
         name="cultivar",
+        cls=Group,
         no_args_is_help=True,
         add_completion=False,
         rich_markup_mode=None,
@@ -65,9 +66,8 @@ def cultivar(
         raise typer.Exit
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Run the command line, and exit with its code."""
-    given = sys.argv[1:] if arguments is None else arguments
+def run(given: Sequence[str]) -> None:
+    """Run the command that is `given`, and exit with its code."""
     debug, as_json = "--debug" in given, "--json" in given
     for ending in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, _stop)
