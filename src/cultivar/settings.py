@@ -180,6 +180,8 @@ class Settings(_Section):
     """Drafts in one run at most, the first one included."""
     unsure_below: Annotated[float, Meta(ge=0, le=1)] = 0.6
     """With `--interactive`, answers of less confidence are asked."""
+    learned_defaults: bool = True
+    """Whether what nobody answers is answered as earlier generations speak for."""
     budget: BudgetSettings = BudgetSettings()
     model: ModelSettings = ModelSettings()
     sandbox: SandboxSettings = SandboxSettings()

@@ -106,7 +106,7 @@ def test_a_generation_is_shown_by_its_id_and_by_its_file(workspace: Path) -> Non
 
 def test_stats_count_by_version(workspace: Path) -> None:
     generated(workspace)
-    (found,) = facts("stats", "test:greeting", at=workspace)
+    (found,) = facts("stats", "test:greeting", at=workspace)["versions"]
     assert (found["template_version"], found["uses"], found["succeeded"]) == ("1.0.0", 1, 1)
     assert "100.0% of 1" in cultivar("stats", at=workspace).stdout
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cultivar.application.opened import Opened
 from cultivar.errors import CultivarError, NotKnownError
 from cultivar.ledger.base import ContentStore, Ledger, PatternStore, Query, Run, VersionStats
+from cultivar.ledger.tallying import TallyStore
 from cultivar.model import FailurePattern, Generation
 from cultivar.templating.origins.catalog import Catalog
 from cultivar.templating.questions.answers_file import SUFFIX
@@ -15,6 +17,7 @@ from cultivar.templating.template import Template
 
 if TYPE_CHECKING:
     from cultivar.doctor import Finding
+    from cultivar.learning.statistics import TemplateStatistics
 
 
 class Looking(Opened):
@@ -39,6 +42,21 @@ class Looking(Opened):
     def stats(self, template_id: str = "") -> tuple[VersionStats, ...]:
         """How each version of each template has done."""
         return self.services.need(Ledger).stats(template_id)
+
+    def statistics(self, template_id: str) -> TemplateStatistics:
+        """What is known of a template: its answers, their combinations, what fails, what changed.
+
+        Raises:
+            NotKnownError: Nothing was generated from it here; with the nearest that was used.
+        """
+        from cultivar.learning.statistics import statistics_of
+
+        store = self.services.need(TallyStore)
+        used = store.totals()
+        if template_id not in used:
+            near = tuple(get_close_matches(template_id, used))
+            raise NotKnownError("generation of the template", template_id, near)
+        return statistics_of(store, template_id)
 
     def generation(self, which: str | Path) -> Generation:
         """The generation of an id (or its beginning), or the latest that wrote a file.

@@ -125,17 +125,22 @@ def show(options: OneCommand) -> None:
 
 
 def stats(options: StatsCommand) -> None:
-    """Show how templates have done, by version.
+    """Show how templates have done; of one, what its answers and their combinations did too.
 
     Example: cultivar stats quality_template:python-production
     """
     with _open() as cultivar:
         found = cultivar.stats(options.template)
+        known = cultivar.statistics(options.template) if options.template else None
     if options.as_json:
-        print_json(found)
+        print_json(found if known is None else {**plain(known), "versions": found})
         return
     columns = ["template", "version", "uses", "success", "failed", "not verified", "quality"]
     console().print(table("Templates", columns, [_stats_row(each) for each in found]))
+    if known is not None:
+        from cultivar.cli.statistics import show_statistics
+
+        show_statistics(known)
 
 
 def why(options: OneCommand) -> None:

@@ -1,0 +1,105 @@
+"""What was counted of the values of one question, arranged so that they can be compared.
+
+The invariant: only values that the question takes are counted, whatever was sent.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, TypeAlias
+
+from cultivar.learning.comparing import Cells
+from cultivar.ledger.tallying import AnswerTally, PairTally, Stratum
+from cultivar.model import Json
+from cultivar.record import Record
+
+Key: TypeAlias = tuple[bool, bool | int | float | str | None]
+"""A value as dictionaries can tell it from others: `true` is not 1, but 1.0 is."""
+
+_NOTHING: Final = (0.0, 0.0)
+
+
+class Counts(Record):
+    """By value and stratum: how many succeeded and failed, and how many were chosen."""
+
+    verified: dict[Key, dict[Stratum, tuple[float, float]]]
+    chosen: dict[Key, dict[Stratum, float]]
+
+
+def key_of(value: Json) -> Key:
+    """What tells `value` from others; a list is what was ticked, in any order."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return (isinstance(value, bool), value)
+    parts = value if isinstance(value, Mapping) else sorted(value, key=json.dumps)
+    return (True, json.dumps(parts, sort_keys=True))
+
+
+def count(rows: Iterable[AnswerTally | PairTally], values: Sequence[Json] = ()) -> Counts:
+    """Arrange the tallies of one question.
+
+    Args:
+        rows: Of its answers.
+        values: All that the question takes; empty: whatever was answered.
+    """
+    allowed = {key_of(each) for each in values}
+    verified: dict[Key, dict[Stratum, tuple[float, float]]] = {}
+    chosen: dict[Key, dict[Stratum, float]] = {}
+    for row in rows:
+        key = key_of(row.value)
+        if allowed and key not in allowed:
+            continue
+        tally, stratum = row.tally, row.stratum
+        if tally.succeeded or tally.failed:
+            verified.setdefault(key, {})[stratum] = (tally.succeeded, tally.failed)
+        if tally.chosen:
+            chosen.setdefault(key, {})[stratum] = tally.chosen
+    return Counts(verified=verified, chosen=chosen)
+
+
+def cells_without(whole: Cells, part: Cells) -> dict[Stratum, tuple[float, float]]:
+    """What is in `whole` and not in `part`; never less than nothing, should one be newer."""
+    return {
+        stratum: (max(0.0, succeeded - less[0]), max(0.0, failed - less[1]))
+        for stratum, (succeeded, failed) in whole.items()
+        for less in [part.get(stratum, _NOTHING)]
+    }
+
+
+def numbers_without(
+    whole: Mapping[Stratum, float], part: Mapping[Stratum, float]
+) -> dict[Stratum, float]:
+    """What is in `whole` and not in `part`; never less than nothing."""
+    return {stratum: max(0.0, n - part.get(stratum, 0.0)) for stratum, n in whole.items()}
+
+
+def together(parts: Iterable[Cells]) -> dict[Stratum, tuple[float, float]]:
+    """The sum of all, by stratum."""
+    found: dict[Stratum, tuple[float, float]] = {}
+    for cells in parts:
+        for stratum, (succeeded, failed) in cells.items():
+            before = found.get(stratum, _NOTHING)
+            found[stratum] = (before[0] + succeeded, before[1] + failed)
+    return found
+
+
+def trials(cells: Cells) -> dict[Stratum, float]:
+    """How many were verified, by stratum."""
+    return {stratum: succeeded + failed for stratum, (succeeded, failed) in cells.items()}
+
+
+def summed(parts: Iterable[Mapping[Stratum, float]]) -> dict[Stratum, float]:
+    """The sum of all numbers, by stratum."""
+    found: dict[Stratum, float] = {}
+    for numbers in parts:
+        for stratum, number in numbers.items():
+            found[stratum] = found.get(stratum, 0.0) + number
+    return found
+
+
+def by_instance(numbers: Mapping[Stratum, float]) -> dict[str, float]:
+    """The sum of each instance."""
+    found: dict[str, float] = {}
+    for stratum, number in numbers.items():
+        found[stratum.instance_id] = found.get(stratum.instance_id, 0.0) + number
+    return found

@@ -1,0 +1,151 @@
+"""Which answers go with failure, alone or two together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from cultivar.learning.comparing import Cells, Difference, compare
+from cultivar.learning.contest import MATTERS
+from cultivar.learning.counts import Counts, Key, cells_without, count, key_of, together, trials
+from cultivar.learning.findings import FALSE, q_values
+from cultivar.learning.ground import Ground, ground_of
+from cultivar.learning.rates import normal
+from cultivar.ledger.tallying import AnswerTally, TallyStore
+from cultivar.model import Json
+from cultivar.record import Record
+
+_LEAST: Final = 10.0
+"""Verified generations on either side from which on an answer is looked at."""
+
+
+class FailureAssociation(Record):
+    """Answers with which generations fail more often than without."""
+
+    answers: Mapping[str, Json]
+    """One, or two that fail together more than each does alone."""
+    failure: float
+    """Standardised, as is that of the rest."""
+    failure_of_rest: float
+    lift: float
+    """How many times as often they fail."""
+    sample: int
+    """How many verified generations had them."""
+    q_value: float
+    """The false discovery rate at which it is reported."""
+
+
+class _Suspect(Record):
+    answers: Mapping[str, Json]
+    difference: Difference
+    """Its success against the rest's: of a pair, the rest that it differs from least."""
+    sample: float
+
+
+class _Known(Record):
+    """All that is known of a template's answers."""
+
+    store: TallyStore
+    template_id: str
+    questions: Mapping[str, Counts]
+    values: Mapping[str, Mapping[Key, Json]]
+    ground: Ground
+
+
+def associated_with_failure(store: TallyStore, template_id: str) -> tuple[FailureAssociation, ...]:
+    """What fails credibly more often than the rest in the same strata, the surest first.
+
+    A pair is told only if it fails more than each of its answers does without the other, so that
+    one bad answer does not come back in every company. The p-values are one-sided.
+
+    Args:
+        store: Where the counts are.
+        template_id: The template.
+    """
+    known = _known(store, template_id)
+    suspects = [*_alone(known), *_together(known)]
+    chances = [normal(each.difference.score) for each in suspects]
+    found = [
+        _association(suspect, q)
+        for suspect, q in zip(suspects, q_values(chances), strict=True)
+        if q <= FALSE and _counts(suspect, known.ground)
+    ]
+    return tuple(sorted(found, key=lambda each: (each.q_value, -each.lift)))
+
+
+def _known(store: TallyStore, template_id: str) -> _Known:
+    rows: dict[str, list[AnswerTally]] = {}
+    for row in store.answers(template_id):
+        rows.setdefault(row.question, []).append(row)
+    totals = store.totals(template_id).get(template_id, {})
+    verified = {s: float(t.succeeded + t.failed) for s, t in totals.items()}
+    return _Known(
+        store=store,
+        template_id=template_id,
+        questions={question: count(each) for question, each in rows.items()},
+        values={q: {key_of(each.value): each.value for each in own} for q, own in rows.items()},
+        ground=ground_of(verified),
+    )
+
+
+def _counts(suspect: _Suspect, ground: Ground) -> bool:
+    found = suspect.difference
+    return found.estimate <= -MATTERS and found.instances >= ground.witnesses
+
+
+def _association(suspect: _Suspect, q_value: float) -> FailureAssociation:
+    failure = 1 - suspect.difference.first.estimate
+    rest = 1 - suspect.difference.second.estimate
+    least = 0.5 / suspect.difference.second.trials
+    return FailureAssociation(
+        answers=suspect.answers,
+        failure=failure,
+        failure_of_rest=rest,
+        lift=failure / max(rest, least),
+        sample=round(suspect.sample),
+        q_value=q_value,
+    )
+
+
+def _enough(cells: Cells) -> float:
+    """How many were verified, if they are enough; else 0."""
+    number = sum(trials(cells).values())
+    return number if number >= _LEAST else 0.0
+
+
+def _alone(known: _Known) -> Iterator[_Suspect]:
+    for question, counts in known.questions.items():
+        whole = together(counts.verified.values())
+        for key, cells in counts.verified.items():
+            rest = cells_without(whole, cells)
+            if (sample := _enough(cells)) and _enough(rest):
+                yield _Suspect(
+                    answers={question: known.values[question][key]},
+                    difference=compare(cells, rest, known.ground.versions),
+                    sample=sample,
+                )
+
+
+def _together(known: _Known) -> Iterator[_Suspect]:
+    names = sorted(known.questions)
+    for place, given in enumerate(names):
+        for given_key, given_value in known.values[given].items():
+            for question in names[place + 1 :]:
+                rows = known.store.pairs(known.template_id, question, {given: given_value})
+                for key, cells in count(rows).verified.items():
+                    one = known.questions[given].verified.get(given_key, {})
+                    other = known.questions[question].verified.get(key, {})
+                    answers = {given: given_value, question: known.values[question][key]}
+                    yield from _pair(answers, cells, (one, other), known.ground)
+
+
+def _pair(
+    answers: Mapping[str, Json], cells: Cells, alone: tuple[Cells, Cells], ground: Ground
+) -> Iterator[_Suspect]:
+    """The pair against each of its answers without the other; the weaker of the two counts."""
+    rests = [cells_without(each, cells) for each in alone]
+    sample = _enough(cells)
+    if sample and all(_enough(each) for each in rests):
+        found = [compare(cells, each, ground.versions) for each in rests]
+        weaker = max(found, key=lambda each: each.score)
+        yield _Suspect(answers=answers, difference=weaker, sample=sample)

@@ -1,0 +1,177 @@
+"""The counts of what was generated in this process's memory: an honest `TallyStore` for tests."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from itertools import permutations
+from typing import Any, Final, TypeAlias
+
+from cultivar.ledger.tallying import (
+    HALF_LIFE,
+    PAIRED,
+    AnswerTally,
+    CombinationTally,
+    Observation,
+    Observed,
+    PairTally,
+    Stratum,
+    Tally,
+)
+from cultivar.model import Json
+
+_What: TypeAlias = tuple[tuple[str, str], ...]
+"""Questions, and values in JSON."""
+
+_Tallies: TypeAlias = dict[_What, dict[Stratum, Tally]]
+
+
+TEMPLATE_ID: Final = "quality_template:python-production"
+"""The template that `observation_of` observes."""
+
+
+def observation_of(
+    answers: Mapping[str, Json], success: bool | None, *, chosen: bool = True, **changes: Any
+) -> Observation:
+    """A generation with these answers.
+
+    Args:
+        answers: All closed.
+        success: What became of it.
+        chosen: Whether somebody chose them.
+        changes: Other fields.
+    """
+    given: dict[str, Any] = {
+        "template_id": TEMPLATE_ID,
+        "template_version": "1.0.0",
+        "instance_id": "local",
+        "answers": tuple(
+            Observed(question=name, value=value, chosen=chosen) for name, value in answers.items()
+        ),
+        "success": success,
+        "at": datetime(2026, 1, 1, tzinfo=UTC),
+    }
+    return Observation(**{**given, **changes})
+
+
+class MemoryTallies:
+    """A `TallyStore` that counts each observation that it is told of, one by one."""
+
+    def __init__(self, observations: Iterable[Observation] = ()) -> None:
+        self._totals: dict[str, dict[Stratum, Tally]] = {}
+        self._answers: dict[str, _Tallies] = {}
+        self._pairs: dict[str, _Tallies] = {}
+        self._combinations: dict[str, _Tallies] = {}
+        for each in observations:
+            self.count(each)
+
+    def count(self, seen: Observation, times: int = 1) -> None:
+        """Count a generation, or so many that are alike."""
+        options = [each for each in seen.answers if isinstance(each.value, bool | str)]
+        whole = tuple(sorted(options, key=_by_name))
+        somebody = any(each.chosen for each in seen.answers)
+        _add(self._totals.setdefault(seen.template_id, {}), seen, times, chosen=somebody)
+        for answer in seen.answers:
+            self._count(self._answers, (answer,), seen, times, chosen=answer.chosen)
+        for one, other in permutations(options[:PAIRED], 2):
+            both = one.chosen and other.chosen
+            self._count(self._pairs, (one, other), seen, times, chosen=both)
+        if whole:
+            chosen = all(each.chosen for each in whole)
+            self._count(self._combinations, whole, seen, times, chosen=chosen)
+
+    def answers(self, template_id: str, question: str = "") -> tuple[AnswerTally, ...]:
+        """Of the answers to one question, or to all, of a template; the most used first."""
+        found = [
+            AnswerTally(question=name, value=json.loads(value), stratum=stratum, tally=tally)
+            for ((name, value),), stratum, tally in _rows(self._answers, template_id)
+            if question in ("", name)
+        ]
+        return tuple(sorted(found, key=_by_use))
+
+    def pairs(
+        self, template_id: str, question: str, given: Mapping[str, Json]
+    ) -> tuple[PairTally, ...]:
+        """Of the answers to `question` where one of `given` was answered so."""
+        wanted = {(name, json.dumps(value)) for name, value in given.items()}
+        found = [
+            PairTally(
+                given=other[0],
+                given_value=json.loads(other[1]),
+                question=name,
+                value=json.loads(value),
+                stratum=stratum,
+                tally=tally,
+            )
+            for (other, (name, value)), stratum, tally in _rows(self._pairs, template_id)
+            if name == question and other in wanted
+        ]
+        return tuple(sorted(found, key=_by_use))
+
+    def combinations(self, template_id: str, limit: int = 1000) -> tuple[CombinationTally, ...]:
+        """Of whole combinations; the most used first."""
+        found = [
+            CombinationTally(
+                answers=tuple((name, json.loads(value)) for name, value in what),
+                stratum=stratum,
+                tally=tally,
+            )
+            for what, stratum, tally in _rows(self._combinations, template_id)
+        ]
+        return tuple(sorted(found, key=_by_use)[:limit])
+
+    def totals(self, template_id: str = "") -> Mapping[str, Mapping[Stratum, Tally]]:
+        """Of all generations, by template."""
+        return {
+            name: dict(found) for name, found in self._totals.items() if template_id in ("", name)
+        }
+
+    def _count(
+        self,
+        counts: dict[str, _Tallies],
+        answers: tuple[Observed, ...],
+        seen: Observation,
+        times: int,
+        *,
+        chosen: bool,
+    ) -> None:
+        what = tuple((each.question, json.dumps(each.value)) for each in answers)
+        strata = counts.setdefault(seen.template_id, {}).setdefault(what, {})
+        _add(strata, seen, times, chosen=chosen)
+
+
+def _rows(counts: dict[str, _Tallies], template_id: str) -> Iterator[tuple[_What, Stratum, Tally]]:
+    for what, strata in counts.get(template_id, {}).items():
+        for stratum, tally in strata.items():
+            yield what, stratum, tally
+
+
+def _by_name(answer: Observed) -> str:
+    return answer.question
+
+
+def _by_use(each: AnswerTally | PairTally | CombinationTally) -> int:
+    return -each.tally.uses
+
+
+def _add(strata: dict[Stratum, Tally], seen: Observation, times: int, *, chosen: bool) -> None:
+    stratum = Stratum(template_version=seen.template_version, instance_id=seen.instance_id)
+    tally = strata.get(stratum, Tally())
+    latest = max(tally.recent_at or seen.at, seen.at)
+    faded, recent = _faded(tally.recent_at, latest), _faded(seen.at, latest) * times
+    strata[stratum] = Tally(
+        uses=tally.uses + times,
+        chosen=tally.chosen + times * chosen,
+        succeeded=tally.succeeded + times * (seen.success is True),
+        failed=tally.failed + times * (seen.success is False),
+        recent_uses=tally.recent_uses * faded + recent,
+        recent_succeeded=tally.recent_succeeded * faded + recent * (seen.success is True),
+        recent_failed=tally.recent_failed * faded + recent * (seen.success is False),
+        recent_at=latest,
+    )
+
+
+def _faded(at: datetime | None, latest: datetime) -> float:
+    """What is left, at `latest`, of a use that counted 1 when it was."""
+    return 0.5 ** ((latest - at) / HALF_LIFE) if at else 0.0
