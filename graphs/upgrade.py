@@ -155,8 +155,11 @@ class Steps:
     def propose(self, state: State) -> Update:
         """Ask a model about what no rule could settle."""
         session = self._session(state)
-        files = open_files(Merge(files=session.merged(state["answers"]).files))
-        if not files or not self.context.get(ModelDoor).available:
+        merged = Merge(files=session.merged(state["answers"]).files)
+        if not merged.conflicts or not self.context.get(ModelDoor).available:
+            return {}
+        files = open_files(merged)
+        if not files:
             return {}
         order = MergeOrder(
             run_id=state["run_id"],

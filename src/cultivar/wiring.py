@@ -24,11 +24,12 @@ from cultivar.ledger.base import CallRecord, ContentStore, Ledger, PatternStore,
 from cultivar.ledger.served import LedgerProcess
 from cultivar.ledger.tallying import TallyStore
 from cultivar.llm.base import ModelDoor, Provider
+from cultivar.llm.builtin import ShutDoor
 from cultivar.llm.redaction import Redactor, environment_secrets
 from cultivar.machine import Event, Listener, Machine, open_checkpointer
 from cultivar.memory.base import Memory
 from cultivar.sandbox.base import Sandbox
-from cultivar.settings import Settings, is_trusted
+from cultivar.settings import NO_MODEL, Settings, is_trusted
 from cultivar.templating.origins.catalog import Catalog
 from cultivar.upgrade.finding import Finder
 from cultivar.upgrade.sources import Sources
@@ -190,10 +191,12 @@ def _redactor(services: Services) -> Redactor:
 
 
 def _door(services: Services) -> ModelDoor:
+    settings = services.settings
+    if services.given(Provider) is None and settings.model.name.strip() in NO_MODEL:
+        return ShutDoor()
     from cultivar.llm.door import Door
     from cultivar.llm.retrying import Retrying
 
-    settings = services.settings
     return Door(
         services.need(Provider),
         services.need(CallRecord),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NoReturn
 
 from cultivar.errors import ModelUnavailableError
-from cultivar.llm.base import ModelRequest
+from cultivar.llm.base import Message, ModelRequest, Reply
 
 
 class NoModel:
@@ -19,8 +19,28 @@ class NoModel:
         Raises:
             ModelUnavailableError: Always.
         """
-        raise ModelUnavailableError(
-            f"`{request.purpose}` needs a model, and none is configured.",
-            "Set `model.name` in `cultivar.yaml` or pass `--model`, for example "
-            "`--model anthropic/NAME` with `ANTHROPIC_API_KEY` set, or `--model ollama/NAME`.",
-        )
+        raise _none_for(request.purpose)
+
+
+class ShutDoor:
+    """The door of those who have no model; it spares them what an open one loads."""
+
+    available = False
+
+    def ask(
+        self, run_id: str, purpose: str, messages: tuple[Message, ...], schema: type[Reply]
+    ) -> Reply:
+        """Refuse to ask.
+
+        Raises:
+            ModelUnavailableError: Always.
+        """
+        raise _none_for(purpose)
+
+
+def _none_for(purpose: str) -> ModelUnavailableError:
+    return ModelUnavailableError(
+        f"`{purpose}` needs a model, and none is configured.",
+        "Set `model.name` in `cultivar.yaml` or pass `--model`, for example "
+        "`--model anthropic/NAME` with `ANTHROPIC_API_KEY` set, or `--model ollama/NAME`.",
+    )
