@@ -6,7 +6,7 @@ UV := $(BIN)/uv
 # Some tests start processes that fight for both cores; more workers than that gain nothing.
 WORKERS ?= 2
 
-.PHONY: help setup system-packages lock format lint types test wheel docs demo bench check clean
+.PHONY: help setup system-packages lock format lint types test laws wheel docs demo bench check clean
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-16s %s\n", $$1, $$2}'
 
@@ -44,6 +44,9 @@ test: setup system-packages ## run all tests, with coverage
 	$(BIN)/coverage run -m pytest -q -n $(WORKERS) --dist worksteal
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report
+
+laws: setup system-packages ## hold the laws of upgrades over thousands of random edits
+	LAW_EXAMPLES=2000 $(BIN)/python -m pytest -q -n $(WORKERS) tests/upgrade/test_laws.py tests/upgrade/merging/test_laws.py
 
 wheel: setup ## build the wheel, install it in a fresh environment, and use it with the source away
 	@scripts/smoke-test-wheel

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from cultivar.upgrade.merging.base import Merge, Policy, Trees
 from cultivar.upgrade.merging.ladder import merge
 
 LAWFUL = settings(
-    max_examples=30,
+    max_examples=int(os.environ.get("LAW_EXAMPLES", "30")),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
