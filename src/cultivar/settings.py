@@ -38,6 +38,9 @@ SandboxChoice = Literal["auto", "bubblewrap", "container", "process"]
 PROTECTED = (
     *("trust", "home", "cache", "workspace", "database_url", "chroma_url"),
     *("model.api_base", "model.api_key", "model.record", "sandbox.use", "sandbox.image"),
+    *("bus.url", "bus.user", "bus.password", "bus.token", "bus.nkey_seed_file", "bus.inbox_prefix"),
+    *("bus.credentials_file", "bus.tls_ca", "bus.tls_certificate", "bus.tls_key"),
+    *("instance_id", "learning.share_open_answers"),
 )
 """What a workspace may only set where the user trusts it."""
 
@@ -50,6 +53,9 @@ LOWERED = (
 )
 """What a workspace that the user does not trust may only lower."""
 
+
+UNNAMED = "local"
+"""The instance that was given no name of its own."""
 
 NO_MODEL = frozenset({"builtin", "none"})
 """The names that mean: without a model."""
@@ -101,6 +107,46 @@ class BudgetSettings(_Section):
     """Questions to the model; what is answered from the record is free."""
     seconds: Annotated[float, Meta(ge=0)] | None = 900.0
     """Wall-clock time of the run."""
+
+
+class BusSettings(_Section):
+    """Where the bus is, who we are on it, and what it keeps."""
+
+    url: str = ""
+    """Like `nats://host:4222`, several with commas; empty is the bus of this machine."""
+    user: str = ""
+    password: Secret | None = None
+    token: Secret | None = None
+    nkey_seed_file: Path | None = None
+    """A file with the seed of an nkey."""
+    credentials_file: Path | None = None
+    """A file with a user's JWT and seed, as `nsc` writes it."""
+    inbox_prefix: str = "_INBOX"
+    """Under which subject our answers come; its own where the server keeps users apart."""
+    tls_ca: Path | None = None
+    """The certificate of who signed the server's; the system's own where it is not set."""
+    tls_certificate: Path | None = None
+    """Ours, where the server asks for one."""
+    tls_key: Path | None = None
+    connect_timeout: Annotated[float, Meta(gt=0)] = 5.0
+    """Seconds to reach a server."""
+    timeout: Annotated[float, Meta(gt=0)] = 5.0
+    """Seconds to wait for an acknowledgement."""
+    in_flight: Annotated[int, Meta(ge=1)] = 4000
+    """How many messages may wait for their acknowledgement at a time."""
+    replicas: Annotated[int, Meta(ge=1)] = 1
+    """On how many servers of a cluster each stream is kept."""
+    duplicate_window: Annotated[float, Meta(gt=0)] = 3600.0
+    """Seconds in which a message with a known id is not stored again."""
+    stream_max_bytes: int = -1
+    """Of each stream, at most; a full stream refuses messages. -1 is no limit."""
+
+
+class LearningSettings(_Section):
+    """What others learn from us."""
+
+    share_open_answers: bool = False
+    """Whether answers in a person's own words are told to the hub; secrets never are."""
 
 
 class ModelSettings(_Section):
@@ -170,7 +216,7 @@ class Settings(_Section):
     """SQLAlchemy's address of the ledger; SQLite in `home` where it is not set."""
     chroma_url: str | None = None
     """`http://host:port` of a Chroma server; a folder in `home` where it is not set."""
-    instance_id: str = "local"
+    instance_id: str = UNNAMED
     """The name of this installation, which each generation is recorded under."""
     template_paths: tuple[Path, ...] = ()
     """More folders with templates, looked into before ours."""
@@ -186,6 +232,8 @@ class Settings(_Section):
     model: ModelSettings = ModelSettings()
     sandbox: SandboxSettings = SandboxSettings()
     upgrade: UpgradeSettings = UpgradeSettings()
+    bus: BusSettings = BusSettings()
+    learning: LearningSettings = LearningSettings()
 
     @property
     def ledger_url(self) -> str:

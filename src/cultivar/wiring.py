@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
@@ -16,11 +16,12 @@ from cultivar.agent import Toolbox
 from cultivar.checking.checks import CheckRunner
 from cultivar.definitions import Agents, Definitions, builtin_root
 from cultivar.delivery.journal import Journals
-from cultivar.errors import StoreUnavailableError
+from cultivar.errors import SettingsError, StoreUnavailableError
 from cultivar.generation.templates import TemplateStore
 from cultivar.generation.vault import Vault
 from cultivar.generation.workshop import Workshop
 from cultivar.ledger.base import CallRecord, ContentStore, Ledger, PatternStore, VerdictCache
+from cultivar.ledger.outgoing import Outbox, Telling
 from cultivar.ledger.served import LedgerProcess
 from cultivar.ledger.tallying import TallyStore
 from cultivar.llm.base import ModelDoor, Provider
@@ -29,7 +30,7 @@ from cultivar.llm.redaction import Redactor, environment_secrets
 from cultivar.machine import Event, Listener, Machine, open_checkpointer
 from cultivar.memory.base import Memory
 from cultivar.sandbox.base import Sandbox
-from cultivar.settings import NO_MODEL, Settings, is_trusted
+from cultivar.settings import NO_MODEL, UNNAMED, Settings, is_trusted
 from cultivar.templating.origins.catalog import Catalog
 from cultivar.upgrade.finding import Finder
 from cultivar.upgrade.sources import Sources
@@ -49,6 +50,7 @@ class Stores(Ledger, Protocol):
     patterns: PatternStore
     calls: CallRecord
     tallies: TallyStore
+    outbox: Outbox
 
     def close(self) -> None:
         """Give all connections back."""
@@ -133,6 +135,7 @@ def _makers() -> dict[type[Any], Maker]:
         PatternStore: lambda s: s.need(Stores).patterns,
         CallRecord: lambda s: s.need(Stores).calls,
         TallyStore: lambda s: s.need(Stores).tallies,
+        Outbox: lambda s: s.need(Stores).outbox,
         Memory: _memory,
         Sandbox: _sandbox,
         CheckRunner: _runner,
@@ -213,12 +216,30 @@ def _stores(services: Services) -> Stores:
     beside = services.given(LedgerProcess)
     if beside is not None:
         services.on_close(beside.close)
-        return cast("Stores", beside.open(settings.ledger_url))
+        return cast("Stores", beside.open(settings.ledger_url, _telling(settings)))
     from cultivar.ledger.sql import open_ledger
 
-    ledger = open_ledger(settings.ledger_url)
+    ledger = open_ledger(settings.ledger_url, _telling(settings))
     services.on_close(ledger.close)
     return ledger
+
+
+def _telling(settings: Settings) -> Telling | None:
+    """What is told of each generation, where there is a bus to tell it to.
+
+    Raises:
+        SettingsError: The instance has no name of its own.
+    """
+    if not settings.bus.url:
+        return None
+    if settings.instance_id == UNNAMED:
+        raise SettingsError(
+            "`bus.url` is set, and `instance_id` is not: others could not tell us apart.",
+            "Set `instance_id` to a name that no other instance has.",
+        )
+    from cultivar.learning.messages import payload_of
+
+    return partial(payload_of, open_answers=settings.learning.share_open_answers)
 
 
 def _make_home(home: Path) -> None:

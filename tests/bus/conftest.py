@@ -12,8 +12,8 @@ import pytest
 from cultivar.bus.base import Bus
 from cultivar.bus.local import LocalBus
 from cultivar.bus.nats import NatsBus
-from cultivar.bus.settings import BusSettings
 from cultivar.errors import UnavailableError
+from cultivar.settings import BusSettings
 from cultivar.testing.buses import WORK, OpenBus
 from cultivar.testing.nats import NatsServer, nats_server
 

@@ -19,7 +19,6 @@ from nats.aio.client import Client
 
 from cultivar.bus.base import BusDeniedError, BusUnavailableError, Message, matches
 from cultivar.bus.nats import NatsBus
-from cultivar.bus.settings import BusSettings
 from cultivar.bus.subjects import (
     GENERATION,
     INSIGHTS,
@@ -30,7 +29,7 @@ from cultivar.bus.subjects import (
 )
 from cultivar.errors import SettingsError
 from cultivar.record import replace
-from cultivar.settings import Secret
+from cultivar.settings import BusSettings, Secret
 from cultivar.testing.buses import QUICK, Basket
 from cultivar.testing.nats import NatsServer, nats_server
 

@@ -21,9 +21,8 @@ from cultivar.bus.base import (
 )
 from cultivar.bus.local import LocalBus
 from cultivar.bus.nats import NatsBus
-from cultivar.bus.settings import BusSettings
 from cultivar.record import replace
-from cultivar.settings import Secret
+from cultivar.settings import BusSettings, Secret
 from cultivar.testing.buses import QUICK, WORK, Basket, OpenBus, echo, numbered
 from cultivar.testing.nats import NatsServer
 

@@ -15,6 +15,7 @@ import pytest
 
 from cultivar.ledger.base import ModelCall, Run
 from cultivar.ledger.encoding import SECRET
+from cultivar.ledger.outgoing import Outgoing
 from cultivar.ledger.schema import SCHEMA
 from cultivar.ledger.sql import SqlLedger, open_ledger
 from cultivar.ledger.tallying import AnswerTally, Stratum, Tally
@@ -192,6 +193,18 @@ def test_a_ledger_from_before_there_were_upgrades_has_none(old: SqlLedger) -> No
 def test_upgrades_are_kept(old: SqlLedger) -> None:
     assert old.migrations() == (MIGRATION,)
     assert old.run("upgrade-1") == UPGRADE
+
+
+@pytest.mark.parametrize("old", SCHEMAS[:3], indirect=True, ids=lambda file: f"schema-{file.stem}")
+def test_a_ledger_from_before_there_was_an_outbox_has_nothing_to_tell(old: SqlLedger) -> None:
+    assert old.outbox.pending("local") == ()
+
+
+@pytest.mark.parametrize("old", SCHEMAS[3:], indirect=True, ids=lambda file: f"schema-{file.stem}")
+def test_what_is_to_be_told_is_kept(old: SqlLedger) -> None:
+    payload = f'{{"id":"{GENERATION.id}"}}'.encode()
+    waiting = Outgoing(sequence=1, generation_id=GENERATION.id, payload=payload)
+    assert old.outbox.pending("local") == (waiting,)
 
 
 def test_verdicts_are_kept(old: SqlLedger) -> None:

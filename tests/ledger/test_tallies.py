@@ -95,6 +95,7 @@ def test_a_ledger_from_before_there_were_counts_is_counted(
     with database.write() as connection:
         for each in STATS:
             connection.execute(text(f"DROP TABLE {each.name}"))
+        connection.execute(text("DROP TABLE outbox"))
         connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '0002'"))
     open_ledger(url).close()
     assert _counts(database) == _about(as_they_came)

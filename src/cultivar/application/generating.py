@@ -97,7 +97,7 @@ class Generating(Opened):
             id=run_id, graph="generate", order=order, status="running", started_at=datetime.now(UTC)
         )
         self.services.need(Ledger).start(run)
-        with self._failing(run_id):
+        with self._publishing(), self._failing(run_id):
             machine, graph = self._machine("generate")
             halt = machine.start(graph, run_id, {"run_id": run_id, "order": order})
             return self._generated(run_id, self._converse("generate", run_id, halt, ask))

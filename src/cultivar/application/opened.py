@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, Final, Self, cast
 
 from cultivar.agent import Context
 from cultivar.definitions import Definitions
@@ -13,11 +14,15 @@ from cultivar.errors import AnswerError, CultivarError
 from cultivar.generation.vault import Vault
 from cultivar.graph import Graph
 from cultivar.ledger.base import Ledger
+from cultivar.ledger.outgoing import Outbox
 from cultivar.machine import Halt, Listener, Machine
 from cultivar.model import Answer, Json, OpenQuestion
 from cultivar.settings import NO_MODEL, Settings, load_settings
 from cultivar.templating.template import Template
 from cultivar.wiring import Services
+
+_LAST_SECONDS: Final = 0.4
+"""How long the end of a run may wait for the bus."""
 
 Ask = Callable[[OpenQuestion], Json]
 """Puts an open question to a person; returns the answer."""
@@ -76,6 +81,25 @@ class Opened:
                 answer = None
             halt = machine.reply(graph, run_id, answer)
         return halt
+
+    @contextmanager
+    def _publishing(self) -> Generator[None]:
+        """Tell others what is recorded meanwhile, where there is a bus; the rest waits its turn."""
+        settings = self.services.settings
+        if not settings.bus.url:
+            yield
+            return
+        from cultivar.bus.nats import NatsBus
+        from cultivar.learning.publishing import Publisher
+
+        outbox = self.services.need(Outbox)
+        publisher = Publisher(outbox, partial(NatsBus, settings.bus), settings.instance_id)
+        publisher.prepare()
+        try:
+            yield
+            publisher.publish_pending(_LAST_SECONDS)
+        finally:
+            publisher.close()
 
     @contextmanager
     def _failing(self, run_id: str) -> Generator[None]:

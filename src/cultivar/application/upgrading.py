@@ -145,7 +145,7 @@ class Upgrading(Opened):
             id=run_id, graph="upgrade", order=order, status="running", started_at=datetime.now(UTC)
         )
         self.services.need(Ledger).start(run)
-        with self._failing(run_id):
+        with self._publishing(), self._failing(run_id):
             machine, graph = self._machine("upgrade")
             values = {"run_id": run_id, "order": order}
             with self._tracked(run_id, order, output):

@@ -174,7 +174,7 @@ class Consumer:
     def _pause(self, error: UnavailableError, failures: int) -> None:
         self._trouble = str(error)
         _LOG.warning("%s", error)
-        self._closing.wait(min(0.1 * 2.0**failures, _LONGEST_PAUSE))
+        self._closing.wait(min(0.1 * 2.0 ** min(failures, 16), _LONGEST_PAUSE))
 
 
 def told(error: Exception) -> str:

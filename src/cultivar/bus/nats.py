@@ -20,8 +20,8 @@ from cultivar.bus.jetstream.calls import JetStreamResponder, ask
 from cultivar.bus.jetstream.connection import Connection
 from cultivar.bus.jetstream.consuming import JetStreamSource
 from cultivar.bus.jetstream.publishing import outcome, store
-from cultivar.bus.settings import BusSettings
 from cultivar.bus.subjects import STREAMS, with_dead_letters
+from cultivar.settings import BusSettings
 
 
 class NatsBus:

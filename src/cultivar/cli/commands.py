@@ -28,6 +28,7 @@ PARTS: Final[Mapping[str, tuple[str, ...]]] = {
     "upgrading": ("upgrade",),
     "upkeep": ("check", "undo", "blame", "adopt"),
     "looking": ("history", "show", "stats", "why", "export"),
+    "simulating": ("simulate",),
 }
 """The commands by the module that has them, in the order of the help."""
 

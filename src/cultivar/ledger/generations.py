@@ -1,7 +1,7 @@
 """Records generations and finds them again.
 
-The invariant: a generation is there with all its attempts and check results, and is counted, or
-not at all.
+The invariant: a generation is there with all its attempts and check results, is counted and in the
+outbox, or not at all.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ from cultivar.ledger.encoding import (
     generation_row,
 )
 from cultivar.ledger.finding import only, rows_of
+from cultivar.ledger.outbox import put
+from cultivar.ledger.outgoing import Telling
 from cultivar.ledger.patterns import count
 from cultivar.ledger.tables import attempts, check_results, template_generations, tree_files
 from cultivar.ledger.tallying import observation_of
@@ -39,10 +41,15 @@ _NEAREST = 3
 
 
 class SqlGenerations:
-    """The generations of the ledger."""
+    """The generations of the ledger.
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    Args:
+        database: An open database with the ledger's tables.
+        telling: Makes what is told of each; nothing is without it.
+    """
+
+    def __init__(self, database: Database, telling: Telling | None = None) -> None:
+        self._database, self._telling = database, telling
 
     def record(self, generation: Generation) -> None:
         """Record and count a generation in one transaction; a known id stays as it is.
@@ -50,9 +57,11 @@ class SqlGenerations:
         Raises:
             NotKnownError: The tree of an attempt was never kept.
         """
+        told = self._telling(generation) if self._telling else None
         with self._database.write() as connection:
             try:
-                self._insert(connection, generation)
+                if self._insert(connection, generation) and told is not None:
+                    put(connection, generation, told)
             except IntegrityError as error:
                 if "foreign key" not in str(error.orig).lower():
                     raise
@@ -132,16 +141,18 @@ class SqlGenerations:
             found = _load(connection, _newest(wanted).limit(1))
         return found[0] if found else None
 
-    def _insert(self, connection: Connection, generation: Generation) -> None:
+    def _insert(self, connection: Connection, generation: Generation) -> bool:
+        """Whether it is new; then it is recorded and counted."""
         new = self._database.insert_new(template_generations)
         if connection.execute(new.returning(_table.id), generation_row(generation)).first() is None:
-            return
+            return False
         connection.execute(self._database.insert(attempts), attempt_rows(generation))
         results = check_rows(generation)
         if results:
             connection.execute(self._database.insert(check_results), results)
         count(connection, generation)
         tally(connection, self._database, (observation_of(generation),))
+        return True
 
 
 def _bounds(prefix: str) -> tuple[str, str] | None:

@@ -20,11 +20,12 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final, cast
 
 from cultivar.errors import CultivarError, NotKnownError, StoreUnavailableError
 
 if TYPE_CHECKING:
+    from cultivar.ledger.outgoing import Outbox, Telling
     from cultivar.ledger.sql import SqlLedger
     from cultivar.model import Migration
     from cultivar.tree import Tree
@@ -79,18 +80,28 @@ class LedgerProcess:
         """All trees."""
         return _Content(self)
 
-    def open(self, url: str) -> LedgerProcess:
+    @property
+    def outbox(self) -> Outbox:
+        """What others are still to be told of generations."""
+        return cast("Outbox", _Outbox(self, "outbox"))
+
+    def open(self, url: str, telling: Telling | None = None) -> LedgerProcess:
         """Open the ledger at SQLAlchemy's address `url`; a file is open when it is first needed.
+
+        Args:
+            url: The address.
+            telling: Makes what others are told of each generation; a function of a module, or a
+                `partial` of one, for it is the other process that calls it.
 
         Raises:
             SettingsError: The address is none.
             StoreUnavailableError: The database cannot be used.
         """
         if not url.startswith(_FILE):
-            self.call("", "open", url)
+            self.call("", "open", url, telling)
             return self
         self._is_empty = not Path(url.removeprefix(_FILE)).exists()
-        self.hand_over("", "open", url)
+        self.hand_over("", "open", url, telling)
         return self
 
     def __getattr__(self, name: str) -> Any:
@@ -140,6 +151,10 @@ class LedgerProcess:
         self._raise_failed()
         return asked.result()
 
+    def call_beside(self, store: str, method: str, *arguments: Any, **named: Any) -> Any:
+        """The same, for a thread to which nothing is told that others have handed over."""
+        return self._line.submit(self._ask, (store, method, arguments, named)).result()
+
     def hand_over(self, store: str, method: str, *arguments: Any, **named: Any) -> None:
         """Have a method do what it is to do, without waiting for it."""
         self._is_empty = self._is_empty and method not in _FILLING
@@ -188,6 +203,13 @@ class _Content(_Store):
         """Keep `tree`; returns its hash. Keeping it again changes nothing."""
         self._process.hand_over(self._name, "put", tree)
         return tree.hash
+
+
+class _Outbox(_Store):
+    """The outbox, which a thread of its own empties."""
+
+    def __getattr__(self, method: str) -> Callable[..., Any]:
+        return partial(self._process.call_beside, self._name, method)
 
 
 def _nothing(method: str, *asked: object, **named: object) -> object:

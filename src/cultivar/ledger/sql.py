@@ -21,6 +21,8 @@ from cultivar.ledger.blobs import SqlContentStore
 from cultivar.ledger.calls import SqlCallRecord
 from cultivar.ledger.database import Database, connect
 from cultivar.ledger.generations import SqlGenerations
+from cultivar.ledger.outbox import SqlOutbox
+from cultivar.ledger.outgoing import Outbox, Telling
 from cultivar.ledger.patterns import SqlPatternStore
 from cultivar.ledger.runs import SqlRuns
 from cultivar.ledger.schema import prepare
@@ -36,12 +38,14 @@ class SqlLedger:
 
     Args:
         database: An open database with the ledger's tables.
+        telling: Makes what others are told of each generation; nothing is put in the outbox
+            without it.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, telling: Telling | None = None) -> None:
         self._database = database
         self._runs = SqlRuns(database)
-        self._generations = SqlGenerations(database)
+        self._generations = SqlGenerations(database, telling)
         self._migrations = SqlMigrations(database)
         self.content: ContentStore = SqlContentStore(database)
         """All trees."""
@@ -53,6 +57,8 @@ class SqlLedger:
         """Model calls."""
         self.tallies: TallyStore = SqlTallies(database)
         """What was counted of all generations."""
+        self.outbox: Outbox = SqlOutbox(database)
+        """What others are still to be told of generations."""
 
     def flush(self) -> None:
         """Return when all that was asked for is kept: here it is, when a method has returned."""
@@ -178,8 +184,13 @@ class SqlLedger:
         self.close()
 
 
-def open_ledger(url: str) -> SqlLedger:
+def open_ledger(url: str, telling: Telling | None = None) -> SqlLedger:
     """Open the ledger at SQLAlchemy's address `url`; create it, or bring it up to date.
+
+    Args:
+        url: The address.
+        telling: Makes what others are told of each generation; nothing is put in the outbox
+            without it, so nobody pays for it who has no bus.
 
     Raises:
         SettingsError: The address is none, or names a database that the ledger cannot use.
@@ -192,4 +203,4 @@ def open_ledger(url: str) -> SqlLedger:
     except BaseException:
         database.close()
         raise
-    return SqlLedger(database)
+    return SqlLedger(database, telling)

@@ -257,6 +257,15 @@ class _CombinationStats(TypedColumns):
     recent_at = Column(BigInteger, nullable=False)
 
 
+class _Outbox(TypedColumns):
+    sequence = Column(BigInteger().with_variant(Integer(), "sqlite"), primary_key=True)
+    generation_id = Column(Id, nullable=False)
+    instance_id = Column(ExactText, nullable=False)
+    payload = Column(LargeBinary, nullable=False)
+    parked_for = Column(ExactText)
+    """Why it cannot be told; NULL while it can."""
+
+
 class _Revisions(TypedColumns):
     name = Column(Text, primary_key=True)
     number = Column(BigInteger, nullable=False)
@@ -327,6 +336,15 @@ combination_stats = Table("combination_stats", metadata, _CombinationStats, sqli
 A pair: its two questions, as in `["backend","use_ets"]`. All answers of a generation: `*`. And `[]`
 of no answer at all: that is every generation, so there the template as a whole is counted.
 """
+
+outbox = Table(
+    "outbox",
+    metadata,
+    _Outbox,
+    Index(None, "instance_id", "sequence"),
+    sqlite_autoincrement=True,
+)
+"""What is to be told of generations, until it was; no number is ever given twice."""
 
 revisions = Table("revisions", metadata, _Revisions)
 """Counters by which others see that something changed."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from cultivar.bus.base import Bus, ConsumePolicy, Delivery
 from cultivar.bus.local import LocalBus
 from cultivar.bus.nats import NatsBus
-from cultivar.bus.settings import BusSettings
+from cultivar.settings import BusSettings
 from cultivar.testing.buses import WORK
 
 

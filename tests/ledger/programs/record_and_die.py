@@ -6,6 +6,7 @@ import sys
 
 from sqlalchemy import event
 
+from cultivar.learning.messages import payload_of
 from cultivar.ledger.blobs import SqlContentStore
 from cultivar.ledger.database import connect
 from cultivar.ledger.generations import SqlGenerations
@@ -25,5 +26,5 @@ def die(connection: object, cursor: object, executed: str, *rest: object) -> Non
 
 
 SqlContentStore(database).put(TREE)
-SqlGenerations(database).record(generation_of(TREE.hash, id=generation_id))
+SqlGenerations(database, payload_of).record(generation_of(TREE.hash, id=generation_id))
 SqlMigrations(database).record(migration_of("b51e", scripts=(script_of("one"),)))

@@ -14,9 +14,8 @@ from nats.aio.client import Client as NatsClient
 from nats.errors import Error as NatsError
 
 from cultivar.bus.base import BusDeniedError, BusUnavailableError
-from cultivar.bus.settings import BusSettings
 from cultivar.errors import SettingsError
-from cultivar.settings import Secret
+from cultivar.settings import BusSettings, Secret
 
 FAILURES = (NatsError, OSError, TimeoutError)
 """What the client raises when something is down."""

@@ -23,7 +23,7 @@ from cultivar.bus.base import (
     matches,
 )
 from cultivar.bus.jetstream.client import FAILURES, Client, Received, address_of, connect, is_denial
-from cultivar.bus.settings import BusSettings
+from cultivar.settings import BusSettings
 
 Given = TypeVar("Given")
 
