@@ -28,7 +28,7 @@ from cultivar.record import Record, fields
 COMMANDS = (
     *("init", "doctor", "templates", "generate", "resume"),
     *("upgrade", "check", "undo", "blame", "adopt"),
-    *("history", "show", "why", "stats", "export", "simulate"),
+    *("history", "show", "why", "stats", "export", "simulate", "hub"),
 )
 MARKED = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 

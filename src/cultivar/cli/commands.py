@@ -27,6 +27,7 @@ PARTS: Final[Mapping[str, tuple[str, ...]]] = {
     "generating": ("generate", "resume"),
     "upgrading": ("upgrade",),
     "upkeep": ("check", "undo", "blame", "adopt"),
+    "hub": ("hub",),
     "looking": ("history", "show", "stats", "why", "export"),
     "simulating": ("simulate",),
 }

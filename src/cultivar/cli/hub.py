@@ -1,0 +1,101 @@
+"""`hub`: what all instances find out, in one place, until it is told to stop."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Generator
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cultivar.cli.options import command
+from cultivar.cli.output import escape, print_json, show
+from cultivar.errors import UsageError
+from cultivar.record import Record
+
+if TYPE_CHECKING:
+    from cultivar.bus.base import Bus
+    from cultivar.learning.hub.hub import Hub, HubSettings
+    from cultivar.settings import Settings
+
+
+class HubCommand(Record):
+    """What a user may say to `cultivar hub`."""
+
+    database_url: Annotated[
+        str, typer.Option(metavar="URL", help="The hub's own database; else a file in `home`.")
+    ] = ""
+    bus_url: Annotated[
+        str, typer.Option(metavar="URL", help="Like nats://host:4222; else the setting `bus.url`.")
+    ] = ""
+    http: Annotated[
+        str, typer.Option(metavar="HOST:PORT", help="Where /health and /metrics are.")
+    ] = "127.0.0.1:8790"
+    insights: Annotated[
+        float, typer.Option(metavar="SECONDS", help="How often insights are published.")
+    ] = 300.0
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command to `app`."""
+    command(app, "hub", HubCommand)(hub)
+
+
+def hub(options: HubCommand) -> None:
+    """Count what all instances generate, and answer what they ask, until it is stopped.
+
+    Example: cultivar hub --bus-url nats://bus:4222 --database-url postgresql://hub@db/hub
+    """
+    with _opened(options) as running:
+        if options.as_json:
+            print_json({"http": running.url})
+            sys.stdout.flush()  # who reads it waits for it
+        else:
+            show(f"The hub runs; see {escape(running.url)}/health and /metrics. Ctrl-C stops it.")
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            show("Stopping: what is in hand is counted first.", stderr=True)
+
+
+@contextmanager
+def _opened(options: HubCommand) -> Generator[Hub]:
+    from cultivar.learning.hub.hub import Hub
+    from cultivar.learning.hub.store import HubStore
+    from cultivar.settings import load_settings
+
+    wanted = _settings(options)
+    given: dict[str, Any] = {"bus": {"url": options.bus_url}} if options.bus_url else {}
+    settings = load_settings(**given)
+    url = options.database_url or f"sqlite:///{settings.home / 'hub.db'}"
+    with (
+        closing(HubStore(url)) as store,
+        closing(_bus(settings)) as bus,
+        closing(Hub(bus, store, wanted)) as running,
+    ):
+        yield running
+
+
+def _settings(options: HubCommand) -> HubSettings:
+    from cultivar.learning.hub.hub import HubSettings
+
+    host, _, port = options.http.rpartition(":")
+    if not host or not port.isdecimal() or options.insights <= 0:
+        raise UsageError(
+            "`--http` takes a host and a port, `--insights` a number above 0.",
+            "Write them like `--http 127.0.0.1:8790 --insights 300`.",
+        )
+    return HubSettings(http=(host, int(port)), insights_seconds=options.insights)
+
+
+def _bus(settings: Settings) -> Bus:
+    if settings.bus.url:
+        from cultivar.bus.nats import NatsBus
+
+        return NatsBus(settings.bus)
+    from cultivar.bus.local import LocalBus
+
+    return LocalBus(settings.home / "bus.db")

@@ -1,0 +1,204 @@
+"""Answers requests about templates, in the shapes of the first system, with what we know better.
+
+The invariant: every request is answered; what is wrong with one is said under the key `error`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, TypeAlias, cast
+
+from msgspec import DecodeError, json
+
+from cultivar.bus.base import Message
+from cultivar.errors import CultivarError, NotKnownError, UsageError
+from cultivar.learning.combining import Combination, best_combinations, worst_combinations
+from cultivar.learning.defaults import default_for
+from cultivar.learning.failing import associated_with_failure
+from cultivar.learning.hub.metrics import Metrics
+from cultivar.learning.hub.snapshots import Snapshots
+from cultivar.learning.rates import Rate
+from cultivar.learning.statistics import QuestionStatistics, statistics_of
+from cultivar.learning.suggestion import AskedFor
+from cultivar.ledger.tallying import TallyStore
+from cultivar.record import Record, field, to_builtins
+from cultivar.schema import MisfitError, read_as
+
+_MOST: Final = 200
+"""Questions and given answers in one request."""
+
+
+class Question(Record):
+    """A question that a default is wanted for; without any, all that were ever answered."""
+
+    name: str
+    values: tuple[Any, ...] = ()
+    """All that it takes; empty: whatever was answered."""
+    default: Any = None
+    """What the template itself would answer."""
+
+
+class Request(Record):
+    """What is asked."""
+
+    action: str = ""
+    template_id: str = ""
+    given: dict[str, Any] = field(default_factory=dict[str, Any])
+    """The closed answers that are already there, by question."""
+    questions: tuple[Question, ...] = ()
+
+
+Facts: TypeAlias = dict[str, Any]
+"""An answer, as JSON has it."""
+
+
+class Intelligence:
+    """The responder of `INTELLIGENCE`.
+
+    Args:
+        tallies: The counts.
+        snapshots: Where answers are kept.
+        metrics: Where requests are counted.
+    """
+
+    def __init__(self, tallies: TallyStore, snapshots: Snapshots, metrics: Metrics) -> None:
+        self._tallies, self._snapshots, self._metrics = tallies, snapshots, metrics
+
+    def __call__(self, message: Message) -> bytes:
+        """The answer to a request."""
+        self._metrics.add("requests")
+        try:
+            return json.encode(self.answer(_read(message.data)))
+        except CultivarError as error:
+            self._metrics.add("request_errors")
+            return json.encode({"error": str(error), "kind": type(error).__name__})
+
+    def answer(self, request: Request) -> Facts:
+        """The answer to a request.
+
+        Raises:
+            UsageError: There is no such action or template, or too much is asked at once.
+            StoreUnavailableError: The database does not answer, and no answer is kept.
+        """
+        action = _ACTIONS.get(request.action)
+        if action is None:
+            raise UsageError(
+                f"There is no action {request.action!r}.", f"There are: {', '.join(_ACTIONS)}."
+            )
+        asked = json.encode(request, order="deterministic").decode()
+        answer: Facts = self._snapshots.get(
+            request.template_id, asked, lambda: self._worked_out(action, request)
+        )
+        return answer
+
+    def _worked_out(self, action: _Action, request: Request) -> Facts:
+        totals = self._tallies.totals(request.template_id).get(request.template_id, {})
+        if not totals:
+            raise NotKnownError("template", request.template_id, remedy="No instance has used it.")
+        about = {
+            "template_id": request.template_id,
+            "sample_size": sum(each.uses for each in totals.values()),
+            "instances": len({each.instance_id for each in totals}),
+        }
+        return {**about, **action(self._tallies, request)}
+
+
+def _read(data: bytes) -> Request:
+    try:
+        request = read_as(Request, json.decode(data))
+    except (DecodeError, MisfitError, RecursionError) as error:
+        raise UsageError(
+            "The request is none.", 'Ask like {"action": "suggest_defaults", "template_id": "…"}.'
+        ) from error
+    if len(request.questions) > _MOST or len(request.given) > _MOST:
+        raise UsageError("The request asks for too much.", f"Ask for up to {_MOST} questions.")
+    return request
+
+
+def _suggest_defaults(tallies: TallyStore, request: Request) -> Facts:
+    asked = [
+        AskedFor(name=each.name, values=each.values, default=each.default)
+        for each in request.questions
+    ] or _all_of(tallies, request)
+    found = [
+        suggestion
+        for each in asked
+        if (suggestion := default_for(each, request.given, tallies, request.template_id))
+    ]
+    return {
+        "suggested_answers": {each.question: each.value for each in found},
+        "confidence": min((each.confidence for each in found), default=0.0),
+        "suggestions": {each.question: plain(each) for each in found},
+    }
+
+
+def _all_of(tallies: TallyStore, request: Request) -> list[AskedFor]:
+    rows = tallies.answers(request.template_id)
+    names = sorted({each.question for each in rows} - set(request.given))
+    return [AskedFor(name=each) for each in names[:_MOST]]
+
+
+def _get_failure_patterns(tallies: TallyStore, request: Request) -> Facts:
+    totals = tallies.totals(request.template_id).get(request.template_id, {}).values()
+    failed = sum(each.failed for each in totals)
+    rate = Rate(successes=failed, trials=failed + sum(each.succeeded for each in totals))
+    return {
+        "common_failures": plain(associated_with_failure(tallies, request.template_id)),
+        "worst_combinations": _told(worst_combinations(tallies, request.template_id)),
+        "total_failures": failed,
+        "failure_rate": rate.estimate if rate.trials else None,
+        "failure_interval": plain(rate.wilson()),
+        "verified": round(rate.trials),
+    }
+
+
+def _query_answer_patterns(tallies: TallyStore, request: Request) -> Facts:
+    found = statistics_of(tallies, request.template_id)
+    return {
+        "success_rate": found.total.success,
+        "success_interval": plain(found.total.interval),
+        "common_answers": {each.question: _shares(each) for each in found.questions},
+        "best_combinations": _told(found.best),
+        "questions": plain(found.questions),
+        "versions": plain(found.versions),
+        "drifts": plain(found.drifts),
+    }
+
+
+def _best_combinations(tallies: TallyStore, request: Request) -> Facts:
+    return {"combinations": _told(best_combinations(tallies, request.template_id))}
+
+
+def _shares(question: QuestionStatistics) -> list[Facts]:
+    """The answers to a question with how many of all choose them, as the first system told it."""
+    return [
+        {"value": each.value, "share": each.share, "success_rate": each.success, "count": each.uses}
+        for each in question.answers
+    ]
+
+
+def _told(combinations: Iterable[Combination]) -> list[Facts]:
+    """Combinations, each with the first system's names for its rate and its number."""
+    return [
+        {**plain(each), "success_rate": each.success, "count": each.uses} for each in combinations
+    ]
+
+
+def plain(value: object) -> Any:
+    """A value in the types that JSON has."""
+    return to_builtins(value, enc_hook=_plain)
+
+
+def _plain(value: object) -> object:
+    """What msgspec does not know: a mapping that is no dict."""
+    return dict(cast("Mapping[str, Any]", value)) if isinstance(value, Mapping) else str(value)
+
+
+_Action: TypeAlias = Callable[[TallyStore, Request], Facts]
+
+_ACTIONS: Final[Mapping[str, _Action]] = {
+    "suggest_defaults": _suggest_defaults,
+    "get_failure_patterns": _get_failure_patterns,
+    "query_answer_patterns": _query_answer_patterns,
+    "best_combinations": _best_combinations,
+}

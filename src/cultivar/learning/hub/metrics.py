@@ -1,0 +1,55 @@
+"""What the hub counts of its own work, in the text format of Prometheus."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from typing import Final
+
+_HELP: Final = {
+    "received": "Messages that were handed over; a message may be handed over again.",
+    "counted": "Generations that were kept and counted.",
+    "duplicates": "Messages about generations that were known.",
+    "dead_lettered": "Messages that went to the dead letters.",
+    "refused": "Of these, those that claimed another instance's id.",
+    "limited": "Of these, those of instances that sent too many.",
+    "insights": "Insights that were published.",
+    "requests": "Requests that were answered.",
+    "request_errors": "Of these, those that were answered with an error.",
+    "batches": "Batches that were worked off.",
+    "batch_seconds": "Seconds that batches took.",
+}
+
+
+class Metrics:
+    """Counters that only grow; safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._counts = Counter[str]()
+        self._seconds = 0.0
+        self._lock = threading.Lock()
+
+    def add(self, name: str, number: int = 1) -> None:
+        """Count `number` more under a name."""
+        with self._lock:
+            self._counts[name] += number
+
+    def worked(self, seconds: float) -> None:
+        """Count a batch that took so long."""
+        with self._lock:
+            self._counts["batches"] += 1
+            self._seconds += seconds
+
+    def __getitem__(self, name: str) -> float:
+        """What was counted under a name."""
+        with self._lock:
+            return self._seconds if name == "batch_seconds" else self._counts[name]
+
+    def text(self) -> str:
+        """All counters, as Prometheus reads them."""
+        return "".join(
+            f"# HELP cultivar_hub_{name}_total {meaning}\n"
+            f"# TYPE cultivar_hub_{name}_total counter\n"
+            f"cultivar_hub_{name}_total {self[name]:.12g}\n"
+            for name, meaning in _HELP.items()
+        )

@@ -1,0 +1,154 @@
+"""Works off what instances publish: read, checked, kept, counted; what is no good is set aside.
+
+The invariant: when a batch is done, each of its messages is counted, was counted before, or is a
+dead letter that says why.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from cultivar.bus.base import Bus, BusUnavailableError, Delivery, Message
+from cultivar.bus.subjects import DEAD_LETTER, GENERATION, sender_of
+from cultivar.learning.hub.limits import Limits
+from cultivar.learning.hub.metrics import Metrics
+from cultivar.learning.hub.store import HubStore, Ingested
+from cultivar.learning.messages import GenerationMessage, decoded
+from cultivar.ledger.columns import storable
+
+DURABLE: Final = "hub"
+"""Under which name the bus remembers what is done."""
+
+_LONGEST: Final = 900
+"""Bytes of template, version and instance together: an index takes few more beside the answers."""
+
+_OLDEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+class _Letter(Exception):  # noqa: N818 (it says where a message goes)
+    """A message that is set aside.
+
+    Args:
+        why: What is wrong with it.
+        counted_as: Under which name it is counted, beside all dead letters.
+    """
+
+    def __init__(self, why: str, counted_as: str = "") -> None:
+        super().__init__(why)
+        self.counted_as = counted_as
+
+
+class Receiver:
+    """The handler of the stream of generations.
+
+    Args:
+        bus: Where dead letters go.
+        store: Where the rest goes.
+        limits: How much of each instance is heard.
+        metrics: Where it is counted.
+        changed: Is told what became of each batch.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        store: HubStore,
+        limits: Limits,
+        metrics: Metrics,
+        changed: Callable[[Ingested], None],
+    ) -> None:
+        self._bus, self._store, self._limits = bus, store, limits
+        self._metrics, self._changed = metrics, changed
+        self._last: tuple[int, float] = (0, 0.0)
+
+    def lag(self, full: int) -> float:
+        """How many seconds lie between the making of the newest message and its counting.
+
+        Args:
+            full: How many messages a batch holds at most; after a smaller one nothing waits.
+        """
+        number, age = self._last
+        return age if number >= full else 0.0
+
+    def __call__(self, batch: Sequence[Delivery]) -> None:
+        """Work off a batch."""
+        began = time.monotonic()
+        self._metrics.add("received", len(batch))
+        good: list[GenerationMessage] = []
+        letters: list[Message] = []
+        for each in batch:
+            try:
+                good.append(self._read(each.message))
+            except _Letter as letter:
+                letters.append(_letter(each, str(letter)))
+                self._count_letter(letter)
+        ingested = self._store.ingest(good)
+        self._bury(letters)
+        self._note(ingested, len(batch), good)
+        self._metrics.worked(time.monotonic() - began)
+
+    def _read(self, message: Message) -> GenerationMessage:
+        sender = sender_of(GENERATION, message.subject)
+        try:
+            found = decoded(message.data, sender)
+        except (ValueError, RecursionError) as error:
+            raise _Letter(str(error), "refused" if _is_claim(message, sender) else "") from error
+        _refuse_odd(found)
+        if not self._limits.allow(found.instance_id):
+            raise _Letter(f"{found.instance_id!r} sends more than is heard of one", "limited")
+        return found
+
+    def _bury(self, letters: Sequence[Message]) -> None:
+        if not letters:
+            return
+        published = self._bus.publish_all(letters)
+        if published.failed:
+            raise BusUnavailableError(f"Dead letters were not stored: {published.why}")
+        self._metrics.add("dead_lettered", len(letters))
+
+    def _count_letter(self, letter: _Letter) -> None:
+        if letter.counted_as:
+            self._metrics.add(letter.counted_as)
+
+    def _note(self, ingested: Ingested, number: int, good: Sequence[GenerationMessage]) -> None:
+        self._metrics.add("counted", ingested.counted)
+        self._metrics.add("duplicates", ingested.repeated)
+        now = datetime.now(UTC)
+        ages = [(now - each.generated_at).total_seconds() for each in good if each.generated_at]
+        self._last = (number, max(0.0, min(ages, default=0.0)))
+        self._changed(ingested)
+
+
+def _is_claim(message: Message, sender: str) -> bool:
+    """Whether all that is wrong with a message is who it says it is from."""
+    try:
+        decoded(message.data)
+    except (ValueError, RecursionError):
+        return False
+    return bool(sender)
+
+
+def _refuse_odd(message: GenerationMessage) -> None:
+    names = (message.template_id, message.template_version, message.instance_id)
+    if len("".join(map(storable, names)).encode()) > _LONGEST:
+        raise _Letter("its template, version and instance are too long together")
+    if message.generated_at is not None and message.generated_at < _OLDEST:
+        raise _Letter("its time is before all that is counted")
+
+
+def _letter(delivery: Delivery, why: str) -> Message:
+    message = delivery.message
+    return Message(
+        subject=f"{DEAD_LETTER}.{DURABLE}",
+        data=message.data,
+        id=f"{DURABLE}-{message.subject}-{delivery.sequence}",
+        headers={
+            "Cultivar-Subject": message.subject,
+            "Cultivar-Id": message.id,
+            "Cultivar-Attempts": str(delivery.attempt),
+            "Cultivar-Error": " ".join(why.split())[:500],
+        },
+    )
