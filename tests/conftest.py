@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cultivar.errors import StoreUnavailableError
+from cultivar.errors import StoreUnavailableError, UnavailableError
+from cultivar.testing.nats import nats_server
 from cultivar.testing.postgres import PostgresServer, postgres_server
 from cultivar.testing.stray_calls import no_stray_model_calls
 
@@ -30,6 +31,18 @@ def postgres() -> Iterator[PostgresServer]:
         with postgres_server(os.environ.get("PYTEST_XDIST_TESTRUNUID", "")) as server:
             yield server
     except StoreUnavailableError as error:
+        if "CI" in os.environ:
+            raise
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def servers() -> None:
+    """Whether NATS can be started here; where not, what needs it is skipped, by name."""
+    try:
+        with nats_server():
+            return
+    except UnavailableError as error:
         if "CI" in os.environ:
             raise
         pytest.skip(str(error))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,22 +11,9 @@ import pytest
 from cultivar.bus.base import Bus
 from cultivar.bus.local import LocalBus
 from cultivar.bus.nats import NatsBus
-from cultivar.errors import UnavailableError
 from cultivar.settings import BusSettings
 from cultivar.testing.buses import WORK, OpenBus
 from cultivar.testing.nats import NatsServer, nats_server
-
-
-@pytest.fixture(scope="session")
-def servers() -> None:
-    """Whether servers can be started here; where not, what needs one is skipped, by name."""
-    try:
-        with nats_server():
-            return
-    except UnavailableError as error:
-        if "CI" in os.environ:
-            raise
-        pytest.skip(str(error))
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from cultivar.testing.nats import nats_server
 
 
 @pytest.fixture
-def settings(workspace: Path) -> Iterator[Settings]:
+def settings(workspace: Path, servers: None) -> Iterator[Settings]:
     """Of an instance with a name of its own, and a bus."""
     with nats_server() as server:
         yield load_settings(bus=BusSettings(url=server.url), instance_id="ours")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import socket
@@ -11,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import closing
 from itertools import pairwise
 from operator import ge
 from pathlib import Path
@@ -24,7 +23,6 @@ from cultivar.bus.local import LocalBus
 from cultivar.bus.nats import NatsBus
 from cultivar.bus.subjects import GENERATION as SUBJECT
 from cultivar.bus.subjects import GENERATIONS_STREAM, sender_of
-from cultivar.errors import UnavailableError
 from cultivar.learning.messages import decoded, message_of, payload_of
 from cultivar.learning.publishing import Publisher, PublishPolicy
 from cultivar.ledger.served import LedgerProcess
@@ -62,15 +60,9 @@ def ledger(file: Path) -> Iterator[SqlLedger]:
 
 
 @pytest.fixture
-def server() -> Iterator[NatsServer]:
-    """A server; where none can be started, what needs one is skipped, by name."""
-    with ExitStack() as stack:
-        try:
-            started = stack.enter_context(nats_server("max_payload: 16KB"))
-        except UnavailableError as error:
-            if "CI" in os.environ:
-                raise
-            pytest.skip(str(error))
+def server(servers: None) -> Iterator[NatsServer]:
+    """A server that takes small messages only."""
+    with nats_server("max_payload: 16KB") as started:
         yield started
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,23 +9,10 @@ from pathlib import Path
 import pytest
 
 from cultivar.bus.base import Bus
-from cultivar.errors import UnavailableError
 from cultivar.learning.hub.hub import Hub
 from cultivar.learning.hub.store import HubStore
 from cultivar.testing.hubs import QUICK, Places
 from cultivar.testing.nats import NatsServer, nats_server
-
-
-@pytest.fixture(scope="session")
-def servers() -> None:
-    """Whether servers can be started here; where not, what needs one is skipped, by name."""
-    try:
-        with nats_server():
-            return
-    except UnavailableError as error:
-        if "CI" in os.environ:
-            raise
-        pytest.skip(str(error))
 
 
 @pytest.fixture
