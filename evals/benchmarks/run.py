@@ -204,7 +204,7 @@ def recall_rows(found: Found) -> list[Row]:
 
 def defaults_rows(found: Found) -> list[Row]:
     """Smart defaults, and counting what they are made of."""
-    loaded = f"load {found['load']:g}"
+    loaded = f"load {found['load']:g}" if "load" in found else "load not recorded"
     rows = [
         _default_row(size, name, f"{found['instances']} instances, {loaded}")
         for size in found["sizes"]
