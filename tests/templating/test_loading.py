@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cultivar.errors import CultivarError, TemplateError, UnsafeError
+from cultivar.templating.numbering import version_of
 from cultivar.templating.reading.copier_yaml import parse_yaml
-from cultivar.templating.reading.loading import DEFAULT_EXCLUDE, parse_template, version_of
+from cultivar.templating.reading.loading import DEFAULT_EXCLUDE, parse_template
 from cultivar.templating.template import Choice, FilePrompt, Question, Task, Template
 from cultivar.tree import Entry, Tree, read_tree, text_entry
 
@@ -74,6 +75,9 @@ def test_a_template_may_have_no_configuration_at_all() -> None:
         ("", "0.0.0"),
         ("release-one", "0.0.0"),
         ("1234567", "0.0.0"),
+        ("39b7505", "0.0.0"),
+        ("07a7486", "0.0.0"),
+        ("20261121", "20261121"),
     ],
 )
 def test_the_version_is_what_git_describes(described: str, version: str) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import itertools
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -408,6 +411,33 @@ def test_commits_without_any_tag_are_compared_by_history(
     assert sources.newest(output, order_for(output)).ref == catalog.find(str(origin), "main").ref
     with pytest.raises(UsageError, match="--allow-downgrade"):
         sources.newest(output, order_for(output, to="main~2"))
+
+
+def test_commits_whose_hashes_read_like_versions_are_compared_by_history(
+    sources: Sources, catalog: Catalog, origin: Path, tmp_path: Path
+) -> None:
+    for tag in git(origin, "tag").splitlines():
+        git(origin, "tag", "-d", tag)
+    old = _commit_like(origin, r"[1-9]\d{2,4}[ab]\d+")  # such as 395b750, the beta 750 of 395
+    output = generate(catalog, str(origin), old, tmp_path / "project")
+    new = _commit_like(origin, r"\d[ab]\d{5}")
+
+    assert sources.newest(output, order_for(output)).ref == catalog.find(str(origin), new).ref
+
+
+def _commit_like(repository: Path, pattern: str) -> str:
+    """Make the commit whose hash begins like `pattern`: one in about a hundred does."""
+    tree, parent = git(repository, "rev-parse", "HEAD^{tree}", "HEAD").split()
+    for number in itertools.count():
+        who = f"Ada <ada@example.org> {1_700_000_000 + number} +0000"
+        text = f"tree {tree}\nparent {parent}\nauthor {who}\ncommitter {who}\n\nanother\n"
+        found = hashlib.sha1(f"commit {len(text)}\0{text}".encode()).hexdigest()
+        if re.fullmatch(pattern, found[:7]):
+            break
+    (repository / ".git" / "commit").write_text(text)
+    git(repository, "hash-object", "-t", "commit", "-w", ".git/commit")
+    git(repository, "reset", "--hard", "--quiet", found)
+    return found[:7]
 
 
 def test_what_is_newer_than_the_newest_release_stays_what_it_is(

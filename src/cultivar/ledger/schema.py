@@ -56,12 +56,9 @@ def prepare(database: Database) -> None:
             recount(connection, database)
 
 
-def schema_of(connection: Connection) -> int | None:
-    """The number of the database's schema; None where no ledger is in it."""
-    if not inspect(connection).has_table(VERSION_TABLE):
-        return None
+def _schema_of(connection: Connection) -> int:
     row = connection.exec_driver_sql(f"SELECT version_num FROM {VERSION_TABLE}").first()
-    return int(row[0]) if row else None
+    return int(row[0]) if row else 0
 
 
 def create(connection: Connection) -> None:
@@ -93,10 +90,11 @@ def migrate(connection: Connection, target: str = "head") -> None:
 
 def _checked(database: Database, connection: Connection) -> int:
     """The schema's number, 0 of an empty database; refuses what must not be touched."""
-    found = schema_of(connection)
-    if found is None:
-        _refuse_strange(database, connection)
+    tables = set(inspect(connection).get_table_names())
+    if VERSION_TABLE not in tables:
+        _refuse_strange(database, tables)
         return 0
+    found = _schema_of(connection)
     if found > SCHEMA:
         raise StoreUnavailableError(
             f"The ledger `{database.name}` has schema {found}; this Cultivar knows {SCHEMA}. "
@@ -107,9 +105,13 @@ def _checked(database: Database, connection: Connection) -> int:
     return found
 
 
-def _refuse_strange(database: Database, connection: Connection) -> None:
-    """Tables of others are no matter on a server, where databases are shared, but in a file."""
-    tables = set(inspect(connection).get_table_names())
+def _refuse_strange(database: Database, tables: set[str]) -> None:
+    """Tables of others are no matter on a server, where databases are shared, but in a file.
+
+    Args:
+        database: Where they are.
+        tables: Those of one look: between two, another process may have made a ledger.
+    """
     strange = tables if database.is_sqlite else tables & metadata.tables.keys()
     if strange:
         raise StoreUnavailableError(

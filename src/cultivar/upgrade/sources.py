@@ -35,8 +35,8 @@ from cultivar.model import (
     Usage,
 )
 from cultivar.record import Record, replace
+from cultivar.templating.numbering import version_of
 from cultivar.templating.origins.git import git_address
-from cultivar.templating.reading.loading import version_of
 from cultivar.templating.template import Template
 from cultivar.tree import Tree
 from cultivar.upgrade.outputs import Output

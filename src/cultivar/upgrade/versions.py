@@ -17,9 +17,9 @@ from packaging.version import Version
 
 from cultivar.errors import NotKnownError, UnavailableError
 from cultivar.record import Record, field
+from cultivar.templating.numbering import version_of, version_or_none
 from cultivar.templating.origins.catalog import Catalog
-from cultivar.templating.origins.git import Repository, version_or_none
-from cultivar.templating.reading.loading import version_of
+from cultivar.templating.origins.git import Repository
 from cultivar.templating.template import Template
 
 _NONE: Final = Version("0.0.0")

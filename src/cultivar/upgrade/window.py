@@ -14,7 +14,7 @@ from packaging.version import Version
 from cultivar.errors import UsageError
 from cultivar.model import MigrationStage
 from cultivar.record import Record
-from cultivar.templating.reading.loading import version_of
+from cultivar.templating.numbering import version_of
 
 _COMMIT: Final = re.compile(r"[0-9a-f]{7,40}|[0-9a-f]{64}")
 _BEFORE_ALL: Final = Version("0.0.0.dev0")

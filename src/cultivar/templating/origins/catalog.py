@@ -16,6 +16,7 @@ from packaging.version import Version
 
 from cultivar.errors import CultivarError, NotKnownError, TemplateError, UsageError
 from cultivar.record import Record
+from cultivar.templating.numbering import version_or_none
 from cultivar.templating.origins.git import (
     Repository,
     cached,
@@ -23,7 +24,6 @@ from cultivar.templating.origins.git import (
     local_repository,
     mirror,
     on_this_machine,
-    version_or_none,
     without_credentials,
 )
 from cultivar.templating.origins.submodules import with_submodules

@@ -20,10 +20,9 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from packaging.version import InvalidVersion, Version
-
 from cultivar.errors import NotKnownError, TemplateError, UnavailableError, UsageError
 from cultivar.record import Record, replace
+from cultivar.templating.numbering import version_or_none
 from cultivar.tree import Entry, Mode, Tree, read_entry
 
 _LOCAL_SECONDS: Final = 60.0
@@ -320,14 +319,6 @@ def _clone(address: str, folder: Path) -> None:
         # A clone remembers its address, with the password that may stand in it.
         run_git(f"--git-dir={made}", "config", "--remove-section", "remote.origin")
         made.rename(folder)
-
-
-def version_or_none(text: str) -> Version | None:
-    """`text` as a version by PEP 440; None where it is none."""
-    try:
-        return Version(text)
-    except InvalidVersion:
-        return None
 
 
 def run_git(

@@ -6,7 +6,6 @@ A pure function of the files: nothing is run, fetched or written.
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Mapping
 from typing import Any, Final, cast, get_args
 
@@ -16,6 +15,7 @@ from cultivar.errors import TemplateError
 from cultivar.model import Check, Json, TemplateRef
 from cultivar.record import asdict, replace
 from cultivar.schema import nearest
+from cultivar.templating.numbering import version_of
 from cultivar.templating.reading.casting import plain
 from cultivar.templating.reading.choices import choices_of
 from cultivar.templating.reading.copier_yaml import Config, Loc, config_file, read_config
@@ -55,9 +55,6 @@ DEFAULT_EXCLUDE: Final = (
 )
 """What is not rendered where a template has neither `_exclude` nor `_subdirectory`."""
 
-_DESCRIBED: Final = re.compile(r"(?P<tag>.+)-(?P<count>\d+)-g(?P<commit>[0-9a-f]+)")
-_SHORT_HASH: Final = re.compile(r"\d{7}")
-"""What git says of a commit without any tag, should its hash happen to have no letter."""
 _TYPES: Final = get_args(QuestionType)
 _RESERVED: Final = frozenset({"now", "make_secret"})
 
@@ -109,21 +106,6 @@ def _refuse_names(tree: Tree) -> None:
             raise TemplateError(
                 f"The name of the file {path!r} is not UTF-8.", remedy="Give it another name."
             ) from error
-
-
-def version_of(described: str) -> str:
-    """The version that `git describe --tags --always` names, `0.0.0` where it names none.
-
-    Commits after a tag make it a post-release of the tag, as with Copier.
-    """
-    after = _DESCRIBED.fullmatch(described)
-    text = "" if _SHORT_HASH.fullmatch(described) else described
-    if after:
-        text = f"{after['tag']}.post{after['count']}.dev0+{after['commit']}"
-    try:
-        return str(Version(text))
-    except InvalidVersion:
-        return "0.0.0"
 
 
 def _settings(config: Config) -> SettingFields:
