@@ -428,16 +428,22 @@ def test_commits_whose_hashes_read_like_versions_are_compared_by_history(
 def _commit_like(repository: Path, pattern: str) -> str:
     """Make the commit whose hash begins like `pattern`: one in about a hundred does."""
     tree, parent = git(repository, "rev-parse", "HEAD^{tree}", "HEAD").split()
-    for number in itertools.count():
-        who = f"Ada <ada@example.org> {1_700_000_000 + number} +0000"
-        text = f"tree {tree}\nparent {parent}\nauthor {who}\ncommitter {who}\n\nanother\n"
-        found = hashlib.sha1(f"commit {len(text)}\0{text}".encode()).hexdigest()
-        if re.fullmatch(pattern, found[:7]):
-            break
+    texts = (_commit_text(tree, parent, number) for number in itertools.count())
+    hashes = ((hashlib.sha1(f"commit {len(text)}\0{text}".encode()), text) for text in texts)
+    found, text = next(
+        (hashed.hexdigest(), text)
+        for hashed, text in hashes
+        if re.fullmatch(pattern, hashed.hexdigest()[:7])
+    )
     (repository / ".git" / "commit").write_text(text)
     git(repository, "hash-object", "-t", "commit", "-w", ".git/commit")
     git(repository, "reset", "--hard", "--quiet", found)
     return found[:7]
+
+
+def _commit_text(tree: str, parent: str, number: int) -> str:
+    who = f"Ada <ada@example.org> {1_700_000_000 + number} +0000"
+    return f"tree {tree}\nparent {parent}\nauthor {who}\ncommitter {who}\n\nanother\n"
 
 
 def test_what_is_newer_than_the_newest_release_stays_what_it_is(
