@@ -15,13 +15,12 @@ import yaml
 from msgspec import DecodeError, Struct, json
 
 from cultivar.record import asdict
+from cultivar.yamls import Loader
 
 Values: TypeAlias = dict[str, Any]
 """What one source says, by setting; a section is a mapping of its own."""
 
 _PREFIX: Final = "cultivar_"
-_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""The same in C, where PyYAML was built with it."""
 
 
 def argument_values(given: Mapping[str, object]) -> Values:
@@ -60,7 +59,7 @@ def yaml_values(file: Path) -> Values:
     if not file.is_file():
         return {}
     with file.open(encoding="utf-8") as stream:
-        return _mapping(yaml.load(stream, _LOADER), file)
+        return _mapping(yaml.load(stream, Loader), file)
 
 
 def project_values(file: Path) -> Values:

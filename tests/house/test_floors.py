@@ -10,7 +10,7 @@ from cultivar.definitions import builtin_root
 SOURCE = builtin_root() / "src" / "cultivar"
 
 GROUND = [
-    *("errors", "ownership", "record", "schema", "tree", "model"),
+    *("errors", "ownership", "record", "schema", "tree", "model", "yamls"),
     *("sources", "settings", "roles", "tool", "agent", "graph"),
 ]
 TOP = ["definitions", "machine", "wiring", "doctor", "workspace", "application"]

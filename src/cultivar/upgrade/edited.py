@@ -9,6 +9,7 @@ from cultivar.model import Json
 from cultivar.templating.questions.answers_file import read_answers_file
 from cultivar.templating.reading.casting import cast_answer
 from cultivar.templating.template import Question, Template
+from cultivar.yamls import Loader
 
 
 def refuse_mistyped(content: bytes, file: str, template: Template) -> None:
@@ -45,7 +46,7 @@ def _mistyped(question: Question, value: Json) -> AnswerError | None:
 
 def _line_of(name: str, content: bytes) -> int | None:
     """The line of a key; None where it is not written as such."""
-    root = yaml.compose(content, Loader=yaml.SafeLoader)
+    root = yaml.compose(content, Loader=Loader)
     if not isinstance(root, yaml.MappingNode):
         return None
     lines = (key.start_mark.line + 1 for key, _ in root.value if key.value == name)

@@ -21,7 +21,7 @@ from cultivar.tree import Entry
 START: Final = "engine.py"
 """The file that is run."""
 
-_GROUND: Final = ("errors", "model", "tree")
+_GROUND: Final = ("errors", "model", "tree", "yamls")
 """What rendering stands on, of our own; the package's face is for others."""
 
 _ROOMS: Final = ("jinja", "making", "questions", "reading", "rendering")

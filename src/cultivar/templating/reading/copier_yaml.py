@@ -10,7 +10,7 @@ import io
 import posixpath
 import re
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
+from typing import Any, Final, TypeAlias, cast
 
 import yaml
 
@@ -18,6 +18,7 @@ from cultivar.errors import TemplateError, UnsafeError
 from cultivar.record import Record
 from cultivar.templating.shapes import is_list, is_mapping
 from cultivar.tree import Tree
+from cultivar.yamls import Loader
 
 Loc: TypeAlias = Sequence["str | int"]
 """Keys and indexes from the top of the file down to a value."""
@@ -29,11 +30,6 @@ _MAX_BYTES: Final = 1_000_000
 _MAX_DEPTH: Final = 60
 _MAX_NODES: Final = 200_000
 _MAX_INCLUDES: Final = 10
-
-if TYPE_CHECKING:
-    from yaml import SafeLoader as _SafeLoader
-else:  # the same in C, where PyYAML was built with it
-    _SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class Config(Record):
@@ -106,7 +102,7 @@ def parse_yaml(text: str, file: str = "") -> Any:
     """
     try:
         _refuse_depth(text, file)
-        loader = _SafeLoader(_Source(text, file))
+        loader = Loader(_Source(text, file))
         return next(_constructed(loader), None)
     except yaml.YAMLError as error:
         raise _broken(error, file) from error
@@ -161,7 +157,7 @@ class _Source(io.StringIO):
         self.name = name
 
 
-class _Loader(_SafeLoader):
+class _Loader(Loader):
     """YAML's safe loader with `!include`, which remembers the node of every mapping."""
 
     def __init__(self, text: str, file: str) -> None:
@@ -217,7 +213,7 @@ def _documents(
         raise _broken(error, file) from error
 
 
-def _constructed(loader: _SafeLoader) -> Iterator[Any]:
+def _constructed(loader: Loader) -> Iterator[Any]:
     try:
         while loader.check_node():
             node = loader.get_node()
@@ -279,7 +275,7 @@ def _broken(error: yaml.YAMLError, file: str) -> TemplateError:
 def _refuse_depth(text: str, file: str) -> None:
     """Refuse what nests too deep before anything recurses over it."""
     depth = 0
-    for event in yaml.parse(_Source(text, file), Loader=_SafeLoader):
+    for event in yaml.parse(_Source(text, file), Loader=Loader):
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > _MAX_DEPTH:

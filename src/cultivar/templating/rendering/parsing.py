@@ -16,6 +16,8 @@ from typing import Final
 
 import yaml
 
+from cultivar.yamls import Loader
+
 _ELIXIR: Final = frozenset({".ex", ".exs"})
 _WITH_CHARS: Final = frozenset(
     {".c", ".cc", ".cpp", ".cs", ".go", ".h", ".hpp", ".java", ".kt", ".rs", ".scala", ".swift"}
@@ -77,8 +79,7 @@ def _python(text: str) -> None:
 
 
 def _yaml(text: str) -> None:
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    for _ in yaml.parse(text, Loader=loader):
+    for _ in yaml.parse(text, Loader=Loader):
         pass
 
 

@@ -17,6 +17,7 @@ import yaml
 
 from cultivar.templating.rendering.parsing import why_broken
 from cultivar.upgrade.merging.base import Texts
+from cultivar.yamls import Loader
 
 _MARKER: Final = re.compile(r"(?:<{7}|\|{7}|>{7})(?: .*)?|={7}")
 _PYTHON: Final = frozenset({".py", ".pyi"})
@@ -103,8 +104,7 @@ def _twice_in_json(text: str) -> str:
 
 
 def _twice_in_yaml(text: str) -> str:
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    for document in yaml.compose_all(text, Loader=loader):
+    for document in yaml.compose_all(text, Loader=Loader):
         for mapping in _mappings(document):
             keys = Counter(key.value for key, _ in mapping.value if isinstance(key.value, str))
             if twice := [key for key, times in keys.items() if times > 1 and key != "<<"]:

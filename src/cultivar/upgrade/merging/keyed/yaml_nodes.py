@@ -24,8 +24,8 @@ from cultivar.upgrade.merging.keyed.nodes import (
     Scalar,
     UnclearError,
 )
+from cultivar.yamls import Loader
 
-_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _RESOLVER: Final[Any] = yaml.resolver.Resolver()
 _NOTHING: Final = Scalar(text="", data=("null", ""))
 _LINE: Final = re.compile(r"[ \t]*(?:#[^\n]*)?\n")
@@ -47,9 +47,9 @@ def parse_yaml(text: str) -> Block:
         UnclearError: It is not YAML, or has what cannot be told apart by lines.
     """
     try:
-        events = list(yaml.parse(text, Loader=_LOADER))
+        events = list(yaml.parse(text, Loader=Loader))
         if "*" in text:
-            list(yaml.compose_all(text, Loader=_LOADER))  # every alias has its anchor
+            list(yaml.compose_all(text, Loader=Loader))  # every alias has its anchor
     except yaml.YAMLError as error:
         raise UnclearError("it does not parse") from error
     documents = _Reader(text=text, events=iter(events)).documents()
