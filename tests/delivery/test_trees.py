@@ -114,8 +114,11 @@ def test_a_diff_shows_new_changed_and_binary_files(tmp_path: Path) -> None:
         {"new": text_entry("a\n"), "old": text_entry("2"), "raw": Entry(content=b"\xff\x00")}
     )
     assert diff(tree, tmp_path, tree) == (
+        "diff --git a/new b/new\nnew file mode 100644\n"
         "--- /dev/null\n+++ b/new\n@@ -0,0 +1 @@\n+a\n"
-        "--- a/old\n+++ b/old\n@@ -1 +1 @@\n-1\n+2\n"
+        "diff --git a/old b/old\n"
+        "--- a/old\n+++ b/old\n@@ -1 +1 @@\n"
+        "-1\n\\ No newline at end of file\n+2\n\\ No newline at end of file\n"
         "Binary file raw differs\n"
     )
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from cultivar.delivery.changes import Changes
+from cultivar.delivery.diffs import unified
 from cultivar.delivery.journal import Journals
 from cultivar.delivery.places import present
 from cultivar.delivery.planning import refuse_links_out
@@ -14,7 +14,7 @@ from cultivar.delivery.transaction import delivering, write
 from cultivar.errors import DestinationError
 from cultivar.model import Delivery
 from cultivar.record import Record
-from cultivar.tree import Entry, Tree
+from cultivar.tree import Tree
 
 
 class Manner(Record):
@@ -57,7 +57,7 @@ def diff(tree: Tree, folder: Path, paths: Iterable[str], hidden: Collection[str]
     return "".join(
         f"File {path} differs, and holds a secret\n"
         if path in hidden
-        else _diff(path, present(folder / path), tree[path])
+        else unified(path, present(folder / path), tree[path])
         for path in paths
     )
 
@@ -85,21 +85,3 @@ def deliver(tree: Tree, folder: Path, journals: Journals, manner: Manner = USUAL
         entries = {path: tree[path] for path in (*planned.added, *planned.replaced)}
         write(Changes(entries=entries), folder, journals, run_id=manner.run_id)
     return planned
-
-
-def _diff(path: str, old: Entry | None, new: Entry) -> str:
-    before, after = _lines(old), _lines(new)
-    if before is None or after is None:
-        return f"Binary file {path} differs\n"
-    name = f"a/{path}" if old else "/dev/null"
-    lines = difflib.unified_diff(before, after, name, f"b/{path}")
-    return "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
-
-
-def _lines(entry: Entry | None) -> list[str] | None:
-    if entry is None:
-        return []
-    try:
-        return entry.content.decode().splitlines(keepends=True)
-    except UnicodeDecodeError:
-        return None

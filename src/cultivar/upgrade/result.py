@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
-import re
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Final
 
 from cultivar.delivery.changes import Unmerged
+from cultivar.delivery.diffs import unified
 from cultivar.model import ConflictStyle, ScriptRun
 from cultivar.record import Record, field, replace
-from cultivar.tree import Entry, Mode, Tree, text_entry
+from cultivar.tree import Entry, Tree, text_entry
 from cultivar.upgrade.merging.base import Conflict, MergedFile
 
 
@@ -99,7 +97,7 @@ def diff_of(result: Result) -> str:
     return "".join(
         f"File {path} differs, and git ignores it\n"
         if path in result.private
-        else _diff(path, result.before.get(path), entry)
+        else unified(path, result.before.get(path), entry)
         for path, entry in result.changes.items()
     )
 
@@ -107,46 +105,4 @@ def diff_of(result: Result) -> str:
 def _rejected(conflict: Conflict) -> Entry:
     """What the template changed in a file, as a diff."""
     versions = conflict.versions
-    return text_entry(_diff(versions.path, versions.base, versions.theirs))
-
-
-def _diff(path: str, old: Entry | None, new: Entry | None) -> str:
-    """What becomes of a file, as git writes and applies it."""
-    if old and new and "link" in {old.mode, new.mode} and old.mode != new.mode:
-        return _diff(path, old, None) + _diff(path, None, new)
-    before, after = _lines(old), _lines(new)
-    if before is None or after is None:
-        return f"Binary file {path} differs\n"
-    end = "\t" if " " in path else ""  # without it git takes the name to end at the space
-    names = f"a/{path}{end}" if old else "/dev/null", f"b/{path}{end}" if new else "/dev/null"
-    lines = difflib.unified_diff(before, after, *names)
-    return f"diff --git a/{path} b/{path}\n{_modes(old, new)}" + "".join(
-        line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines
-    )
-
-
-def _modes(old: Entry | None, new: Entry | None) -> str:
-    """What git is told of a file's mode, where it is not the same on both sides."""
-    if old is None:
-        return f"new file mode {_GITS[new.mode]}\n" if new else ""
-    if new is None:
-        return f"deleted file mode {_GITS[old.mode]}\n"
-    if old.mode == new.mode:
-        return ""
-    return f"old mode {_GITS[old.mode]}\nnew mode {_GITS[new.mode]}\n"
-
-
-def _lines(entry: Entry | None) -> list[str] | None:
-    """The lines of a text, as git counts them; None of what is no text."""
-    if entry is None:
-        return []
-    try:
-        return _LINE.findall(entry.content.decode())
-    except UnicodeDecodeError:
-        return None
-
-
-_GITS: Final[Mapping[Mode, str]] = {"file": "100644", "executable": "100755", "link": "120000"}
-"""By mode, what git calls it."""
-
-_LINE: Final = re.compile(r"[^\n]*\n|[^\n]+")
+    return text_entry(unified(versions.path, versions.base, versions.theirs))
