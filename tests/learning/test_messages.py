@@ -20,6 +20,8 @@ from cultivar.learning.messages import (
     observed,
     payload_of,
 )
+from cultivar.learning.vocabulary import WORDS
+from cultivar.ledger.outgoing import SeenPattern
 from cultivar.ledger.tallying import ADOPTED, Observation, Observed, observation_of
 from cultivar.model import Answers, Attempt, Draft, Generation, Proof, SlotBody
 from cultivar.record import replace
@@ -71,6 +73,7 @@ def test_a_message_says_what_was_answered_and_what_became_of_it() -> None:
         "answers": {"use_ets": True, "ttl": 300},
         "chosen": ["use_ets"],
         "failures": ["f"],
+        "signatures": [],
     }
 
 
@@ -83,6 +86,31 @@ def test_a_failure_that_came_twice_is_named_once() -> None:
     attempt = replace(attempt_at(TREE.hash), patterns=("b", "a"))
     made = generation_of(TREE.hash, attempts=(attempt, replace(attempt, number=2)))
     assert message_of(made).failures == ("a", "b")
+
+
+def pattern(name: str, text: str) -> SeenPattern:
+    return SeenPattern(id=name, signature=text, check="tests", language="python")
+
+
+def test_a_failure_whose_text_is_known_travels_with_it_under_an_id_made_of_it() -> None:
+    attempt = replace(attempt_at(TREE.hash), patterns=("a", "b", "c"))
+    made = generation_of(TREE.hash, attempts=(attempt,))
+    found = message_of(made, [pattern("a", "'acme' unused"), pattern("b", "'zorg' unused")])
+    (told,) = found.signatures
+    assert (told.signature, told.check, told.language) == ("<name> unused", "tests", "python")
+    assert found.failures == tuple(sorted(("c", told.id)))
+    assert decoded(encoded(found)) == found
+
+
+def test_of_a_generation_with_many_failures_some_are_told() -> None:
+    ids = tuple(map(str, range(100)))
+    made = generation_of(TREE.hash, attempts=(replace(attempt_at(TREE.hash), patterns=ids),))
+    found = message_of(
+        made, [pattern(each, word) for each, word in zip(ids, sorted(WORDS), strict=False)]
+    )
+    assert len(found.failures) == 20
+    assert {each.id for each in found.signatures} <= set(found.failures)
+    assert decoded(encoded(found)) == found
 
 
 @st.composite
@@ -247,8 +275,7 @@ def test_who_claims_to_be_another_is_refused() -> None:
 def test_nothing_happened_in_the_future() -> None:
     later = (datetime.now(UTC) + timedelta(days=400)).isoformat()
     found = decoded(json.dumps({**FIRST_SYSTEM, "generated_at": later}).encode())
-    assert found.generated_at is not None
-    assert found.generated_at <= datetime.now(UTC)
+    assert observed(found).at <= datetime.now(UTC)
 
 
 @pytest.mark.parametrize(
@@ -269,6 +296,10 @@ def test_nothing_happened_in_the_future() -> None:
             json.dumps({"template_id": "t", "answers": {str(n): 1 for n in range(201)}}).encode(),
             "too many answers",
         ),
+        (b'{"template_id": "t", "failures": [3]}', "`failures.0` is"),
+        (b'{"template_id": "t", "signatures": ["f"]}', "`signatures.0` is"),
+        (json.dumps({"template_id": "t", "failures": ["f"] * 201}).encode(), "too many failures"),
+        (json.dumps({"template_id": "t", "failures": ["f" * 201]}).encode(), "too long"),
     ],
 )
 def test_what_is_no_message_is_refused_with_its_reason(data: bytes, told: str) -> None:

@@ -7,12 +7,13 @@ signature does; secrets, paths and code never do.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, cast
 
 from msgspec import DecodeError, json, to_builtins
 
+from cultivar.ledger.outgoing import SeenPattern
 from cultivar.ledger.tallying import Observation, Observed, observation_of
 from cultivar.model import Answer, Generation, Json
 from cultivar.record import Record, field, replace
@@ -24,8 +25,30 @@ _LONGEST: Final = 200
 _MOST: Final = 200
 """Answers in one message."""
 
+_COUNTED: Final = (bool, int, float, str)
+"""The types of the answers that are counted."""
 
-class GenerationMessage(Record):
+_MOST_FAILURES: Final = 20
+"""Failure patterns that are told of one generation."""
+
+UNTIMED: Final = datetime(1970, 1, 1, tzinfo=UTC)
+"""When a generation was made that says no time, or one that no clock shows."""
+
+_FARTHEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
+
+
+class FailureSignature(Record):
+    """A failure pattern, in words that may travel; see `signatures`."""
+
+    id: str = ""
+    """By which `failures` names it."""
+    signature: str = ""
+    check: str = ""
+    language: str = ""
+
+
+# The hub has thousands of them in hand, and none is ever part of a cycle.
+class GenerationMessage(Record, gc=False):
     """What became of one generation."""
 
     template_id: str
@@ -43,18 +66,27 @@ class GenerationMessage(Record):
     """The questions that a person, the task or a model answered; None: it is not said, so all."""
     failures: tuple[str, ...] = ()
     """The ids of the failure patterns that were seen."""
+    signatures: tuple[FailureSignature, ...] = ()
+    """What is known of these."""
 
 
-def message_of(generation: Generation, *, open_answers: bool = False) -> GenerationMessage:
+def message_of(
+    generation: Generation, patterns: Sequence[SeenPattern] = (), *, open_answers: bool = False
+) -> GenerationMessage:
     """What is published of a generation.
 
     Args:
         generation: As it is recorded.
+        patterns: What the ledger knows of the failure patterns that its attempts showed.
         open_answers: Whether answers in a person's own words go along; secrets never do.
     """
     observed = observation_of(generation)
     told = [each for each in generation.answers if _travels(each, open_answers=open_answers)]
     names = {each.name for each in told[:_MOST]}
+    travelling = _signatures(patterns)
+    shown = {p for each in generation.attempts for p in each.patterns}
+    named = {travelling[p].id if p in travelling else p for p in shown}
+    failures = sorted(each for each in named if len(each) <= _LONGEST)[:_MOST_FAILURES]
     return GenerationMessage(
         id=generation.id,
         template_id=generation.template.id,
@@ -65,18 +97,22 @@ def message_of(generation: Generation, *, open_answers: bool = False) -> Generat
         quality_score=generation.proof.quality,
         answers={each.name: each.value for each in told[:_MOST]},
         chosen=tuple(e.question for e in observed.answers if e.chosen and e.question in names),
-        failures=tuple(sorted({p for each in generation.attempts for p in each.patterns})),
+        failures=tuple(failures),
+        signatures=_named(travelling.values(), failures),
     )
 
 
-def payload_of(generation: Generation, *, open_answers: bool = False) -> bytes:
+def payload_of(
+    generation: Generation, patterns: Sequence[SeenPattern] = (), *, open_answers: bool = False
+) -> bytes:
     """What is published of a generation, as it travels; of any, whatever is in it.
 
     Args:
         generation: As it is recorded.
+        patterns: What the ledger knows of the failure patterns that its attempts showed.
         open_answers: Whether answers in a person's own words go along; secrets never do.
     """
-    return encoded(message_of(generation, open_answers=open_answers))
+    return encoded(message_of(generation, patterns, open_answers=open_answers))
 
 
 def encoded(message: GenerationMessage) -> bytes:
@@ -97,13 +133,7 @@ def decoded(data: bytes, sender: str = "") -> GenerationMessage:
     Raises:
         ValueError: It is no such message, or it claims to be from somebody else.
     """
-    try:
-        found = read_as(GenerationMessage, json.decode(data))
-    except DecodeError as error:
-        raise ValueError(f"it is no JSON: {error}") from error
-    except MisfitError as error:
-        place = ".".join(map(str, error.misfit.place)) or "it"
-        raise ValueError(f"`{place}` is {error.misfit.why}") from error
+    found = _read(data)
     if sender and found.instance_id not in {"", sender}:
         raise ValueError(f"{sender!r} claims to be {found.instance_id!r}")
     _refuse_odd(found)
@@ -111,20 +141,49 @@ def decoded(data: bytes, sender: str = "") -> GenerationMessage:
 
 
 def observed(message: GenerationMessage) -> Observation:
-    """What is counted of a message; answers that are not yes or no, a number or a text are not."""
+    """What is counted of a message; answers that are not yes or no, a number or a text are not.
+
+    What says no time, or one that is still to come, is counted as of now.
+    """
+    now = datetime.now(UTC)
     chosen = set(message.answers if message.chosen is None else message.chosen)
     return Observation(
         template_id=message.template_id,
         template_version=message.template_version,
         instance_id=message.instance_id,
         answers=tuple(
-            Observed(question=name, value=cast("Json", value), chosen=name in chosen)
-            for name, value in message.answers.items()
-            if isinstance(value, bool | int | float | str)
+            [
+                Observed(question=name, value=cast("Json", value), chosen=name in chosen)
+                for name, value in message.answers.items()
+                if isinstance(value, _COUNTED)
+            ]
         ),
         success=message.success,
-        at=message.generated_at or datetime.now(UTC),
+        at=min(message.generated_at or now, now),
     )
+
+
+def made_at(message: GenerationMessage) -> datetime:
+    """When a generation was made, by the message alone: a repeat of it says the same."""
+    said = message.generated_at
+    return UNTIMED if said is None or said > _FARTHEST else said
+
+
+def _signatures(patterns: Sequence[SeenPattern]) -> dict[str, FailureSignature]:
+    """What may be told of each failure pattern, by the id that it has here."""
+    if not patterns:
+        return {}
+    from cultivar.learning.signatures import signature_of  # what it needs is slow to load
+
+    return {each.id: signature_of(each) for each in patterns}
+
+
+def _named(
+    signatures: Iterable[FailureSignature], failures: Sequence[str]
+) -> tuple[FailureSignature, ...]:
+    """The signatures of these failures, each once: here two may differ in what does not travel."""
+    found = {each.id: each for each in signatures}
+    return tuple(found[name] for name in failures if name in found)
 
 
 def _travels(answer: Answer, *, open_answers: bool) -> bool:
@@ -143,6 +202,27 @@ def _sayable(value: object) -> object:
     return value
 
 
+_decoder: Final = json.Decoder(GenerationMessage, strict=False)
+
+
+def _read(data: bytes) -> GenerationMessage:
+    try:
+        return _decoder.decode(data)
+    except DecodeError:
+        return _explained(data)
+
+
+def _explained(data: bytes) -> GenerationMessage:
+    """What does not fit, told as such; that takes twice as long."""
+    try:
+        return read_as(GenerationMessage, json.decode(data))
+    except DecodeError as error:
+        raise ValueError(f"it is no JSON: {error}") from error
+    except MisfitError as error:
+        place = ".".join(map(str, error.misfit.place)) or "it"
+        raise ValueError(f"`{place}` is {error.misfit.why}") from error
+
+
 def _refuse_odd(message: GenerationMessage) -> None:
     """See that nothing in it is longer than the counts take.
 
@@ -152,18 +232,21 @@ def _refuse_odd(message: GenerationMessage) -> None:
     names = [message.template_id, message.template_version, message.instance_id, message.id]
     if not message.template_id or len(message.answers) > _MOST:
         raise ValueError("it names no template, or has too many answers")
-    if any(len(each) > _LONGEST for each in (*names, *message.answers)):
+    if max(len(message.failures), len(message.signatures)) > _MOST:
+        raise ValueError("it has too many failures")
+    if max(map(len, (*names, *message.answers, *message.failures))) > _LONGEST:
         raise ValueError("an id or a name in it is too long")
 
 
 def _complete(message: GenerationMessage, sender: str, data: bytes) -> GenerationMessage:
-    """The message with its sender, an id and a time; none is in the future."""
-    now = datetime.now(UTC)
-    said = message.generated_at or now
-    at = min(said if said.tzinfo else said.replace(tzinfo=UTC), now)
+    """The message with its sender and an id; a time without a zone is one of UTC."""
+    said = message.generated_at
+    has_zone = said is None or said.tzinfo is not None
+    if message.id and message.instance_id and has_zone:
+        return message
     return replace(
         message,
         instance_id=sender or message.instance_id or "unknown",
         id=message.id or str(uuid.uuid5(uuid.NAMESPACE_OID, data.decode(errors="replace"))),
-        generated_at=at,
+        generated_at=said.replace(tzinfo=UTC) if said and not has_zone else said,
     )

@@ -30,7 +30,7 @@ from cultivar.ledger.encoding import (
 from cultivar.ledger.finding import only, rows_of
 from cultivar.ledger.outbox import put
 from cultivar.ledger.outgoing import Telling
-from cultivar.ledger.patterns import count
+from cultivar.ledger.patterns import count, seen_patterns
 from cultivar.ledger.tables import attempts, check_results, template_generations, tree_files
 from cultivar.ledger.tallying import observation_of
 from cultivar.ledger.upgrades import standing
@@ -57,7 +57,7 @@ class SqlGenerations:
         Raises:
             NotKnownError: The tree of an attempt was never kept.
         """
-        told = self._telling(generation) if self._telling else None
+        told = self._told(generation)
         with self._database.write() as connection:
             try:
                 if self._insert(connection, generation) and told is not None:
@@ -70,6 +70,13 @@ class SqlGenerations:
                     generation.tree_hash,
                     remedy="Keep the tree of every attempt before the generation is recorded.",
                 ) from error
+
+    def _told(self, generation: Generation) -> bytes | None:
+        """What is to be told of a generation, if anything is."""
+        if self._telling is None:
+            return None
+        shown = {pattern for each in generation.attempts for pattern in each.patterns}
+        return self._telling(generation, seen_patterns(self._database, shown) if shown else ())
 
     def generation(self, generation_id: str) -> Generation:
         """The generation of that id, or of which it is the only prefix.

@@ -7,14 +7,27 @@ receives it goes by the generation's id.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol, TypeAlias
 
 from cultivar.model import Generation
 from cultivar.record import Record
 
-Telling: TypeAlias = Callable[[Generation], bytes]
-"""Makes what is told of a generation; it takes any, for an error keeps it from being recorded."""
+
+class SeenPattern(Record):
+    """A failure pattern that a generation's attempts showed."""
+
+    id: str
+    signature: str
+    check: str
+    language: str
+
+
+Telling: TypeAlias = Callable[[Generation, Sequence[SeenPattern]], bytes]
+"""Makes what is told of a generation, given the failure patterns that its attempts showed.
+
+It takes any, for an error keeps the generation from being recorded.
+"""
 
 
 class Outgoing(Record):
@@ -59,4 +72,12 @@ class Outbox(Protocol):
 
     def parked(self, instance_id: str) -> tuple[Parked, ...]:
         """What this instance cannot tell, in order."""
+        ...
+
+    def waiting(self, instance_id: str) -> int:
+        """How much this instance has to tell, without what is parked."""
+        ...
+
+    def unpark(self, instance_id: str) -> None:
+        """Let what this instance could not tell wait with the rest again, in its old place."""
         ...

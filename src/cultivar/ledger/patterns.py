@@ -16,6 +16,7 @@ from cultivar.errors import NotKnownError
 from cultivar.ledger.database import Database
 from cultivar.ledger.encoding import Row, fix_of
 from cultivar.ledger.finding import in_batches
+from cultivar.ledger.outgoing import SeenPattern
 from cultivar.ledger.tables import failure_fixes, failure_patterns, revisions
 from cultivar.model import FailurePattern, Fix, Generation, Trial
 from cultivar.record import asdict
@@ -121,6 +122,18 @@ def _next_revision(connection: Connection) -> int:
         .values(number=revisions.c.number + 1)
         .returning(revisions.c.number)
     ).scalar_one()
+
+
+def seen_patterns(database: Database, ids: Iterable[str]) -> tuple[SeenPattern, ...]:
+    """What may be told of the patterns of these ids, without their examples and fixes."""
+    wanted = select(_patterns.id, _patterns.signature, _patterns.check_name, _patterns.language)
+    wanted = wanted.order_by(_patterns.id)
+    with database.read() as connection:
+        return tuple(
+            SeenPattern(id=row[0], signature=row[1], check=row[2], language=row[3])
+            for batch in in_batches(sorted(ids))
+            for row in connection.execute(wanted.where(_patterns.id.in_(batch)))
+        )
 
 
 def count(connection: Connection, generation: Generation) -> None:
