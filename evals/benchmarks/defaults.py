@@ -1,8 +1,10 @@
 """What a smart default costs as generations pile up, and how quickly they are counted.
 
 A simulated world's generations are counted in SQLite and in PostgreSQL. Asked is what an interview
-asks: each closed question of the template, under the answers of some generation before it. Beside
-it the first system's way: load all rows of the template, and count them in memory.
+asks: each closed question of the template, under the answers of some generation before it; then its
+generation is counted too. `cultivar.evals.asking` says how, and what is measured apart: asking for
+what nobody asked for before, working all out from the counts, renewing. Beside it the way of the
+first system: load all rows of the template, and count them in memory.
 
 Counting is held against the database's own rate of inserting the same rows in the same batches,
 which no counting can pass, and against one plain row a generation.
@@ -27,16 +29,14 @@ from typing import Any, Final, TypeAlias
 
 from cultivar.definitions import builtin_root
 from cultivar.errors import StoreUnavailableError
+from cultivar.evals.asking import asking_cost
 from cultivar.evals.simulation import count, opened
 from cultivar.evals.worlds import Scenario, World, observation_of
-from cultivar.learning.proposing import smart_defaults
-from cultivar.ledger.counting import Counts, Key, Sums, tally
+from cultivar.ledger.counting import Sums, tally
 from cultivar.ledger.database import Database
-from cultivar.ledger.tallies import SqlTallies
 from cultivar.ledger.tallying import Observation
+from cultivar.record import asdict
 from cultivar.templating.origins.catalog import Catalog
-from cultivar.templating.questions.asking import AskedQuestion
-from cultivar.templating.questions.interview import asked_questions
 from cultivar.testing.postgres import postgres_server
 
 TEMPLATE: Final = "quality_template:python-production"
@@ -50,9 +50,9 @@ SPREAD: Final = (1, 10, 100, 1000)
 
 _BATCH: Final = 5000
 _BATCHES: Final = 5
-_SAMPLES: Final = 600
-_PATIENCE: Final = 15.0
-"""Seconds after which fewer samples will do."""
+_INTERVIEWS: Final = 2500
+_PATIENCE: Final = 60.0
+"""Seconds after which fewer of them will do."""
 
 _TABLES: Final = ("answer_stats", "combination_stats")
 
@@ -179,28 +179,18 @@ def _size(database: Database, world: World) -> Found:
 
 
 def _latency(database: Database, world: World) -> Found:
-    propose = smart_defaults(world.scenario.template, SqlTallies(database))
-    taken: list[float] = []
-    began = time.perf_counter()
-    for asked in islice(_asked(world), _SAMPLES):
-        if time.perf_counter() - began > _PATIENCE:
-            break
-        taken += _timed(lambda asked=asked: propose(asked), 1)  # type: ignore[misc]
-    cuts = statistics.quantiles(taken, n=100, method="inclusive")
+    cost = asking_cost(world, database, _INTERVIEWS, _PATIENCE)
+    first = cost.never_asked
     return {
-        "p50_ms": round(cuts[49] * 1000, 3),
-        "p99_ms": round(cuts[98] * 1000, 3),
-        "samples": len(taken),
+        "p50_ms": cost.waited.p50_ms,
+        "p99_ms": cost.waited.p99_ms,
+        "samples": cost.waited.samples,
+        "busy": asdict(cost.busy),
+        "never_asked": asdict(first) if first else None,
+        "directly": asdict(cost.directly),
+        "renewed": cost.renewed,
+        "renewal_ms": round(cost.renewal_ms, 3),
     }
-
-
-def _asked(world: World) -> Iterator[AskedQuestion]:
-    """What interviews ask, each question under the answers before it."""
-    for draw in world.draws():
-        forks = set(draw.way.forks)
-        for each in asked_questions(world.scenario.template, draw.way.answers):
-            if each.name in forks:
-                yield each
 
 
 def _observations(world: World) -> Iterator[Observation]:
@@ -230,14 +220,8 @@ def _ways(
 
 def _rows(batch: Sequence[Observation]) -> Mapping[str, _Rows]:
     """The rows that counting a batch adds to, by table."""
-    sums = Sums()
-    for each in batch:
-        sums.add(each)
-    return {"answer_stats": _of(sums.answers), "combination_stats": _of(sums.combinations)}
-
-
-def _of(counted: Mapping[Key, Counts]) -> _Rows:
-    return [counts.row(key) for key, counts in sorted(counted.items(), key=lambda item: item[0])]
+    sums = Sums(batch)
+    return {"answer_stats": sums.answers, "combination_stats": sums.combinations}
 
 
 def _insert(database: Database, rows: Mapping[str, _Rows]) -> None:

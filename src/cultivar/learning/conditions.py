@@ -9,14 +9,14 @@ credible change all evidence speaks, since it is more.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations
-from typing import Final, TypeAlias
+from typing import Final
 
-from cultivar.learning.comparing import compare
+from cultivar.learning.comparing import Cells, compare
 from cultivar.learning.contest import Contest
-from cultivar.learning.counts import Counts, Key, numbers_without, summed
-from cultivar.learning.ground import Ground
+from cultivar.learning.counts import Counts, Key, numbers_without, summed, together, trials
+from cultivar.learning.ground import Ground, ground_of
 from cultivar.learning.rates import quantile
 from cultivar.learning.usage import LEAD
 from cultivar.ledger.tallying import Stratum
@@ -30,60 +30,98 @@ _REST: Final = 0.05
 """A part that leaves less of the evidence out is all of it."""
 
 
-Chosen: TypeAlias = Mapping[Key, Mapping[Stratum, float]]
-"""How often each value was chosen, by stratum."""
+class Whole(Record):
+    """All that was counted of a question, and how it lies."""
+
+    counts: Counts
+    contest: Contest
+    """Over all that was verified."""
+    choices: Ground
+    """How it lies what was chosen."""
+    chosen: Mapping[Stratum, float]
+    """How often anything was chosen."""
 
 
-class Change(Record):
-    """How much differs under an earlier answer, in standard errors."""
+class Changes(Record):
+    """How much differs under an earlier answer, of several things that might."""
 
-    question: str
-    """The earlier one."""
-    score: float
+    number: int = 0
+    """How many were looked at."""
+    score: float = 0.0
+    """The greatest difference, in standard errors."""
 
 
-def changing_success(whole: Contest, parts: Mapping[str, Counts]) -> str | None:
-    """The question whose answer changes most which value succeeds; None where none does.
+class Effect(Record):
+    """What an earlier answer changes."""
 
-    The difference of two values under the answer is held against that over all.
+    success: Changes
+    use: Changes
+
+
+class Under(Record):
+    """The earlier questions under whose answers this one is judged; None: over all."""
+
+    success: str | None
+    """That which changes most which value succeeds."""
+    use: str | None
+    """That which changes most what is chosen."""
+
+
+def whole_of(counts: Counts) -> Whole:
+    """All that was counted of a question, and how it lies."""
+    outcomes = ground_of(trials(together(counts.verified.values())))
+    chosen = summed(counts.chosen.values())
+    return Whole(
+        counts=counts,
+        contest=Contest(cells=counts.verified, ground=outcomes),
+        choices=ground_of(chosen),
+        chosen=chosen,
+    )
+
+
+def effect_of(part: Counts, whole: Whole) -> Effect:
+    """What an earlier answer changes.
+
+    Of success, the difference of two values under the answer is held against that over all; of use,
+    the share of a value under it against that elsewhere.
 
     Args:
+        part: What was counted under the answer.
         whole: All that was counted.
-        parts: What was counted of it under each given answer, by its question.
     """
-    changes = [
-        change for name, part in parts.items() for change in _success_changes(name, part, whole)
-    ]
-    return _most(changes)
+    return Effect(
+        success=_greatest(_success_changes(part, whole.contest)),
+        use=_greatest(_use_changes(part, whole)),
+    )
 
 
-def changing_use(whole: Counts, parts: Mapping[str, Counts], ground: Ground) -> str | None:
-    """The question whose answer changes most what is chosen; None where none does.
-
-    The share of a value under the answer is held against that elsewhere.
+def under_of(effects: Mapping[str, Effect]) -> Under:
+    """Under what a question is to be judged.
 
     Args:
-        whole: All that was counted.
-        parts: What was counted of it under each given answer, by its question.
-        ground: How the evidence lies.
+        effects: What each earlier answer changes, by its question.
     """
-    changes = [
-        change
-        for name, part in parts.items()
-        for change in _use_changes(name, part.chosen, whole.chosen, ground)
-    ]
-    return _most(changes)
+    return Under(
+        success=_most({name: each.success for name, each in effects.items()}),
+        use=_most({name: each.use for name, each in effects.items()}),
+    )
 
 
-def _most(changes: list[Change]) -> str | None:
-    if not changes:
+def _greatest(scores: Iterable[float]) -> Changes:
+    found = list(scores)
+    return Changes(number=len(found), score=max(found)) if found else Changes()
+
+
+def _most(changes: Mapping[str, Changes]) -> str | None:
+    """The question that changes most, if not by chance: any of all that was looked at might."""
+    number = sum(each.number for each in changes.values())
+    if not number:
         return None
-    most = max(changes, key=lambda each: each.score)
-    least = quantile(1 - ERROR / 2 / len(changes))
-    return most.question if most.score >= least else None
+    most = max(changes, key=lambda name: changes[name].score)
+    return most if changes[most].score >= quantile(1 - ERROR / 2 / number) else None
 
 
-def _success_changes(question: str, part: Counts, whole: Contest) -> Iterator[Change]:
+def _success_changes(part: Counts, whole: Contest) -> Iterator[float]:
     """A part against the whole that holds it.
 
     As that is the better estimate, the variance of what lies between is the part's less the
@@ -95,30 +133,31 @@ def _success_changes(question: str, part: Counts, whole: Contest) -> Iterator[Ch
         rest = 1 - one.weight / all_of_it.weight if all_of_it.weight else 0.0
         if rest >= _REST and 0 < one.instances >= whole.ground.witnesses:
             error = one.error * math.sqrt(rest)
-            yield Change(question=question, score=abs(one.estimate - all_of_it.estimate) / error)
+            yield abs(one.estimate - all_of_it.estimate) / error
 
 
-def _use_changes(question: str, part: Chosen, whole: Chosen, ground: Ground) -> Iterator[Change]:
-    under, ever = summed(part.values()), summed(whole.values())
-    elsewhere = numbers_without(ever, under)
+def _use_changes(part: Counts, whole: Whole) -> Iterator[float]:
+    """The shares under the answer against those elsewhere; 0 where the difference is no matter."""
+    if not part.chosen:
+        return
+    under, ground = summed(part.chosen.values()), whole.choices
+    elsewhere = numbers_without(whole.chosen, under)
     if not (ground.holds(under) and ground.holds(elsewhere)):
         return
-    for key in _telling(part):
-        others = numbers_without(whole.get(key, {}), part[key])
-        cells = _choosing(part[key], under), _choosing(others, elsewhere)
+    for key in _telling(part.chosen):
+        others = numbers_without(whole.counts.chosen.get(key, {}), part.chosen[key])
+        cells = _choosing(part.chosen[key], under), _choosing(others, elsewhere)
         found = compare(*cells, ground.versions)
         speaks = abs(found.estimate) >= LEAD and found.instances >= ground.witnesses
-        yield Change(question=question, score=abs(found.score) if speaks else 0.0)
+        yield abs(found.score) if speaks else 0.0
 
 
-def _telling(part: Chosen) -> list[Key]:
+def _telling(part: Mapping[Key, Mapping[Stratum, float]]) -> list[Key]:
     """The values to look at: of two, one tells all."""
     return list(part)[:1] if len(part) == 2 else list(part)
 
 
-def _choosing(
-    own: Mapping[Stratum, float], choices: Mapping[Stratum, float]
-) -> dict[Stratum, tuple[float, float]]:
+def _choosing(own: Mapping[Stratum, float], choices: Mapping[Stratum, float]) -> Cells:
     """How many chose it, and how many something else, by stratum."""
     return {
         stratum: (chosen := own.get(stratum, 0.0), max(0.0, number - chosen))

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, TypeAlias
 
 from cultivar.learning.comparing import Cells
-from cultivar.ledger.tallying import AnswerTally, PairTally, Stratum
+from cultivar.ledger.tallying import AnswerTally, Outcomes, Stratum
 from cultivar.model import Json
 from cultivar.record import Record
 
@@ -23,8 +23,12 @@ _NOTHING: Final = (0.0, 0.0)
 class Counts(Record):
     """By value and stratum: how many succeeded and failed, and how many were chosen."""
 
-    verified: dict[Key, dict[Stratum, tuple[float, float]]]
-    chosen: dict[Key, dict[Stratum, float]]
+    verified: Mapping[Key, Cells]
+    chosen: Mapping[Key, Mapping[Stratum, float]]
+
+
+NOTHING: Final = Counts(verified={}, chosen={})
+"""Of what was never counted."""
 
 
 def key_of(value: Json) -> Key:
@@ -35,25 +39,39 @@ def key_of(value: Json) -> Key:
     return (True, json.dumps(parts, sort_keys=True))
 
 
-def count(rows: Iterable[AnswerTally | PairTally], values: Sequence[Json] = ()) -> Counts:
-    """Arrange the tallies of one question.
-
-    Args:
-        rows: Of its answers.
-        values: All that the question takes; empty: whatever was answered.
-    """
-    allowed = {key_of(each) for each in values}
+def count(rows: Iterable[AnswerTally]) -> Counts:
+    """Arrange the tallies of all answers to one question."""
     verified: dict[Key, dict[Stratum, tuple[float, float]]] = {}
     chosen: dict[Key, dict[Stratum, float]] = {}
     for row in rows:
-        key = key_of(row.value)
-        if allowed and key not in allowed:
-            continue
-        tally, stratum = row.tally, row.stratum
+        key, tally, stratum = key_of(row.value), row.tally, row.stratum
         if tally.succeeded or tally.failed:
             verified.setdefault(key, {})[stratum] = (tally.succeeded, tally.failed)
         if tally.chosen:
             chosen.setdefault(key, {})[stratum] = tally.chosen
+    return Counts(verified=verified, chosen=chosen)
+
+
+def arranged(outcomes: Iterable[Outcomes], values: Sequence[Json] = ()) -> Counts:
+    """Arrange what a default to one question goes by.
+
+    Args:
+        outcomes: Of its answers.
+        values: All that the question takes; empty: whatever was answered.
+    """
+    allowed = {key_of(each) for each in values}
+    verified: dict[Key, Cells] = {}
+    chosen: dict[Key, Mapping[Stratum, float]] = {}
+    for each in outcomes:
+        key = key_of(each.value)
+        if allowed and key not in allowed:
+            continue
+        if each.verified:
+            verified[key] = (
+                together((verified[key], each.verified)) if key in verified else each.verified
+            )
+        if each.chosen:
+            chosen[key] = summed((chosen[key], each.chosen)) if key in chosen else each.chosen
     return Counts(verified=verified, chosen=chosen)
 
 
@@ -101,5 +119,6 @@ def by_instance(numbers: Mapping[Stratum, float]) -> dict[str, float]:
     """The sum of each instance."""
     found: dict[str, float] = {}
     for stratum, number in numbers.items():
-        found[stratum.instance_id] = found.get(stratum.instance_id, 0.0) + number
+        name = stratum.instance_id
+        found[name] = found.get(name, 0.0) + number
     return found

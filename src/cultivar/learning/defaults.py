@@ -7,13 +7,15 @@ nothing is suggested that credibly succeeds less than another answer or the temp
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from functools import cached_property
 
-from cultivar.learning.counts import Counts, Key, count, key_of
-from cultivar.learning.judging import Judged, judge
+from cultivar.learning.conditions import Under, Whole, effect_of, under_of, whole_of
+from cultivar.learning.counts import NOTHING, Counts, Key, arranged, key_of
+from cultivar.learning.judging import Judged, judged
 from cultivar.learning.rates import Rate
 from cultivar.learning.suggestion import AskedFor, Reason, Success, Suggestion, why
-from cultivar.ledger.tallying import PairTally, TallyStore
+from cultivar.ledger.tallying import Outcomes, TallyStore
 from cultivar.model import Json
 from cultivar.record import Record, replace
 
@@ -32,28 +34,82 @@ def default_for(
     Returns:
         The suggestion; None where the evidence speaks for nothing.
     """
-    rows = store.answers(template_id, asked.name)
-    if not rows:
-        return None
-    given = {name: value for name, value in given.items() if name != asked.name}
-    pairs = store.pairs(template_id, asked.name, given) if given else ()
-    judged = judge(count(rows, asked.values), _parts(pairs, asked.values))
-    verdict = judged.verdict(key_of(asked.default))
-    if verdict is None:
-        return None
-    told = _Told(judged=judged, names={key_of(row.value): row.value for row in rows})
-    found = told.suggestion(asked.name, *verdict)
-    under = {judged.success_under, judged.use_under}
-    found = replace(found, given={name: v for name, v in given.items() if name in under})
+    evidence = Evidence(asked, store, template_id)
+    before = conditions_of(asked, given)
+    under = under_of(
+        {name: effect_of(each, evidence.whole) for name, each in evidence.parts(before).items()}
+    )
+    found = evidence.suggestion(under, before)
+    return found and told(found, under, given)
+
+
+def conditions_of(asked: AskedFor, given: Mapping[str, Json]) -> dict[str, Json]:
+    """The given answers under which others are counted: yes or no, or a choice."""
+    return {
+        name: value
+        for name, value in given.items()
+        if name != asked.name and isinstance(value, bool | str)
+    }
+
+
+def told(found: Suggestion, under: Under, given: Mapping[str, Json]) -> Suggestion:
+    """A suggestion with the given answers that it depends on, and the sentence that says why."""
+    names = {under.success, under.use}
+    found = replace(found, given={name: v for name, v in given.items() if name in names})
     return replace(found, why=why(found))
 
 
-def _parts(pairs: Sequence[PairTally], values: Sequence[Json]) -> dict[str, Counts]:
-    """What was counted under each earlier answer, by its question."""
-    rows: dict[str, list[PairTally]] = {}
-    for pair in pairs:
-        rows.setdefault(pair.given, []).append(pair)
-    return {question: count(each, values) for question, each in rows.items()}
+class Evidence:
+    """What was counted of a question, each part of it read when it is first needed, and once.
+
+    Args:
+        asked: The question.
+        store: Where the counts are.
+        template_id: The template that asks.
+    """
+
+    def __init__(self, asked: AskedFor, store: TallyStore, template_id: str) -> None:
+        self._asked, self._store, self._template_id = asked, store, template_id
+        self._parts: dict[str, Counts] = {}
+
+    @cached_property
+    def _outcomes(self) -> tuple[Outcomes, ...]:
+        return self._store.outcomes(self._template_id, self._asked.name)
+
+    @property
+    def speaks(self) -> bool:
+        """Whether the question was ever answered, and anything came of it."""
+        return bool(self._outcomes)
+
+    @cached_property
+    def whole(self) -> Whole:
+        """All that was counted."""
+        return whole_of(arranged(self._outcomes, self._asked.values))
+
+    def parts(self, given: Mapping[str, Json]) -> Mapping[str, Counts]:
+        """What was counted under given answers, by their questions."""
+        new = {name: value for name, value in given.items() if name not in self._parts}
+        if new and any(isinstance(each.value, bool | str) for each in self._outcomes):
+            found = self._store.outcomes_under(self._template_id, self._asked.name, new)
+            for name in new:
+                self._parts[name] = arranged(found.get(name, ()), self._asked.values)
+        return {name: self._parts.get(name, NOTHING) for name in given}
+
+    def suggestion(self, under: Under, given: Mapping[str, Json]) -> Suggestion | None:
+        """What the evidence speaks for.
+
+        Args:
+            under: What it is to be judged under.
+            given: The answers to these questions at least.
+        """
+        names = {under.success, under.use}
+        parts = self.parts({name: value for name, value in given.items() if name in names})
+        arranged_so = judged(self.whole, parts, under)
+        verdict = arranged_so.verdict(key_of(self._asked.default))
+        if verdict is None:
+            return None
+        values = {key_of(each.value): each.value for each in self._outcomes}
+        return _Told(judged=arranged_so, names=values).suggestion(self._asked.name, *verdict)
 
 
 class _Told(Record):

@@ -7,7 +7,16 @@ from typing import Final
 
 from cultivar.learning.comparing import Cells, Difference, compare
 from cultivar.learning.contest import MATTERS
-from cultivar.learning.counts import Counts, Key, cells_without, count, key_of, together, trials
+from cultivar.learning.counts import (
+    Counts,
+    Key,
+    arranged,
+    cells_without,
+    count,
+    key_of,
+    together,
+    trials,
+)
 from cultivar.learning.findings import FALSE, q_values
 from cultivar.learning.ground import Ground, ground_of
 from cultivar.learning.rates import normal
@@ -131,8 +140,9 @@ def _together(known: _Known) -> Iterator[_Suspect]:
     for place, given in enumerate(names):
         for given_key, given_value in known.values[given].items():
             for question in names[place + 1 :]:
-                rows = known.store.pairs(known.template_id, question, {given: given_value})
-                for key, cells in count(rows).verified.items():
+                given_now = {given: given_value}
+                found = known.store.outcomes_under(known.template_id, question, given_now)
+                for key, cells in arranged(found.get(given, ())).verified.items():
                     one = known.questions[given].verified.get(given_key, {})
                     other = known.questions[question].verified.get(key, {})
                     answers = {given: given_value, question: known.values[question][key]}

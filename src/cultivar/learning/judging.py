@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from cultivar.learning.conditions import changing_success, changing_use
+from cultivar.learning.conditions import Under, Whole
 from cultivar.learning.contest import ERROR, Contest
-from cultivar.learning.counts import Counts, Key, summed, together, trials
-from cultivar.learning.ground import ground_of
+from cultivar.learning.counts import Counts, Key
 from cultivar.learning.suggestion import Reason
 from cultivar.learning.usage import Usage, usage_of
 from cultivar.record import Record
@@ -22,10 +21,6 @@ class Judged(Record):
 
     contest: Contest
     usage: Usage
-    success_under: str | None
-    """The earlier question that changes which answer succeeds."""
-    use_under: str | None
-    """The earlier question that changes which answer is chosen."""
 
     def verdict(self, default: Key) -> tuple[Key, Reason] | None:
         """The value that succeeds most, else the most chosen of those that none credibly beats.
@@ -54,24 +49,16 @@ class Judged(Record):
         return tuple(v for v in values if not self.contest.beaten(v, candidates, error))
 
 
-def judge(whole: Counts, parts: Mapping[str, Counts]) -> Judged:
-    """Find out what changes the evidence of a question, and arrange it accordingly.
+def judged(whole: Whole, parts: Mapping[str, Counts], under: Under) -> Judged:
+    """Arrange the evidence under what changes it.
 
     Args:
         whole: All that was counted.
-        parts: What was counted of it under each given answer, by its question.
+        parts: What was counted of it under given answers, by their questions: of `under` at least.
+        under: The earlier questions.
     """
-    outcomes = ground_of(trials(together(whole.verified.values())))
-    choices = ground_of(summed(whole.chosen.values()))
-    contest = Contest(cells=whole.verified, ground=outcomes)
-    success_under = changing_success(contest, parts)
-    if success_under:
-        contest = Contest(cells=parts[success_under].verified, ground=outcomes)
-    use_under = changing_use(whole, parts, choices)
-    chosen = (parts[use_under] if use_under else whole).chosen
-    return Judged(
-        contest=contest,
-        usage=usage_of(chosen, choices),
-        success_under=success_under,
-        use_under=use_under,
-    )
+    contest = whole.contest
+    if under.success:
+        contest = Contest(cells=parts[under.success].verified, ground=contest.ground)
+    chosen = (parts[under.use] if under.use else whole.counts).chosen
+    return Judged(contest=contest, usage=usage_of(chosen, whole.choices))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from itertools import takewhile
 
-from cultivar.learning.defaults import default_for
-from cultivar.learning.suggestion import AskedFor
+from cultivar.learning.keeping import KeptDefaults
+from cultivar.learning.renewing import Renewals
+from cultivar.learning.suggestion import AskedFor, Suggestion
 from cultivar.ledger.tallying import TallyStore
 from cultivar.model import Answer, Json
 from cultivar.templating.questions.asking import AskedQuestion
@@ -18,23 +19,40 @@ def smart_defaults(template: Template, store: TallyStore) -> Propose:
 
     Only closed questions of one value are answered so: yes or no, a number, one of choices.
     """
+    defaults = KeptDefaults(store, Renewals())
 
     def propose(asked: AskedQuestion) -> Answer | None:
-        if not _is_closed(asked):
+        wanted = asked_for(asked)
+        if wanted is None:
             return None
-        wanted = AskedFor(name=asked.name, values=_values(asked), default=asked.default)
-        found = default_for(wanted, _given(asked), store, template.ref.id)
-        if found is None:
-            return None
-        return Answer(
-            name=asked.name,
-            value=found.value,
-            source="learned",
-            confidence=found.confidence,
-            evidence=found.why,
-        )
+        found = defaults.find(wanted, given_before(asked), template.ref.id)
+        return None if found is None else answer_of(found)
 
     return propose
+
+
+def asked_for(asked: AskedQuestion) -> AskedFor | None:
+    """The question as earlier answers to it are counted; None where they are not."""
+    if not _is_closed(asked):
+        return None
+    return AskedFor(name=asked.name, values=_values(asked), default=asked.default)
+
+
+def given_before(asked: AskedQuestion) -> dict[str, Json]:
+    """The closed answers before it."""
+    before = takewhile(lambda answer: answer.name != asked.name, asked.answered)
+    return {each.name: each.value for each in before if each.closed and not each.computed}
+
+
+def answer_of(found: Suggestion) -> Answer:
+    """The answer that a suggestion proposes."""
+    return Answer(
+        name=found.question,
+        value=found.value,
+        source="learned",
+        confidence=found.confidence,
+        evidence=found.why,
+    )
 
 
 def _is_closed(asked: AskedQuestion) -> bool:
@@ -48,9 +66,3 @@ def _values(asked: AskedQuestion) -> tuple[Json, ...]:
     if asked.choices:
         return tuple(each.value for each in asked.choices if not each.refused)
     return (True, False) if asked.type == "bool" else ()
-
-
-def _given(asked: AskedQuestion) -> dict[str, Json]:
-    """The closed answers before it."""
-    before = takewhile(lambda answer: answer.name != asked.name, asked.answered)
-    return {each.name: each.value for each in before if each.closed and not each.computed}

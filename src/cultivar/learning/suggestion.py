@@ -65,8 +65,18 @@ class Suggestion(Record):
 
 def why(suggestion: Suggestion) -> str:
     """What speaks for it, as in `learned: 72 % of 1,000 use it; 94 % succeed against 81 %`."""
+    return f"learned: {_said(suggestion)}"
+
+
+def why_together(suggestion: Suggestion) -> str:
+    """What speaks for it, of instances together: `learned from 12 instances: 72 % of …`."""
+    instances = f"{suggestion.instances:,} instance{'s' if suggestion.instances > 1 else ''}"
+    return f"learned from {instances}: {_said(suggestion)}"
+
+
+def _said(suggestion: Suggestion) -> str:
     said = [each for each in (_use(suggestion), _success(suggestion)) if each]
-    return f"learned: {_condition(suggestion.given)}{'; '.join(said)}"
+    return f"{_condition(suggestion.given)}{'; '.join(said)}"
 
 
 def _use(suggestion: Suggestion) -> str:

@@ -154,8 +154,10 @@ def _prepare_sqlite(connection: sqlite3.Connection, record: object) -> None:
     connection.isolation_level = None
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA synchronous = FULL")
-    # It may be built without mathematics.
-    connection.create_function("power", 2, math.pow, deterministic=True)
+    try:
+        connection.execute("SELECT power(1, 1)")
+    except sqlite3.OperationalError:  # it may be built without mathematics
+        connection.create_function("power", 2, math.pow, deterministic=True)
 
 
 def _begin_sqlite(connection: Connection) -> None:

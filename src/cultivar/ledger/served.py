@@ -31,7 +31,10 @@ if TYPE_CHECKING:
     from cultivar.tree import Tree
 
 _LENGTH: Final = struct.Struct("<Q")
-_STORES: Final = frozenset({"verdicts", "patterns", "calls", "tallies"})
+_STORES: Final = frozenset({"verdicts", "patterns", "calls"})
+_SHARED: Final = frozenset({"tallies"})
+"""Those that threads of their own may ask, too."""
+
 _FILE: Final = "sqlite:///"
 
 _KEEPING: Final = frozenset({"start", "record", "record_migration"})
@@ -58,7 +61,8 @@ class LedgerProcess:
 
     It begins to load at once, and waits to be told its address. It ends with this process,
     whatever ends that. Nobody waits for it who needs no answer: what is only to be kept is handed
-    over, and what went wrong with it is raised by the next call, `flush` and `close` included.
+    over, and what went wrong with it is raised by the next call, `flush` and `close` included, but
+    for calls of the tallies and the outbox, which threads of their own may make.
     """
 
     def __init__(self) -> None:
@@ -83,7 +87,7 @@ class LedgerProcess:
     @property
     def outbox(self) -> Outbox:
         """What others are still to be told of generations."""
-        return cast("Outbox", _Outbox(self, "outbox"))
+        return cast("Outbox", _Beside(self, "outbox"))
 
     def open(self, url: str, telling: Telling | None = None) -> LedgerProcess:
         """Open the ledger at SQLAlchemy's address `url`; a file is open when it is first needed.
@@ -109,6 +113,8 @@ class LedgerProcess:
             raise AttributeError(name)
         if name in _STORES:
             return _Store(self, name)
+        if name in _SHARED:
+            return _Beside(self, name)
         if name in _KEEPING:
             return partial(self.hand_over, "", name)
         if self._is_empty and name in _NOTHING:
@@ -153,7 +159,11 @@ class LedgerProcess:
 
     def call_beside(self, store: str, method: str, *arguments: Any, **named: Any) -> Any:
         """The same, for a thread to which nothing is told that others have handed over."""
-        return self._line.submit(self._ask, (store, method, arguments, named)).result()
+        try:
+            asked = self._line.submit(self._ask, (store, method, arguments, named))
+        except RuntimeError as closed:
+            raise StoreUnavailableError("The ledger is closed.", "Open it again.") from closed
+        return asked.result()
 
     def hand_over(self, store: str, method: str, *arguments: Any, **named: Any) -> None:
         """Have a method do what it is to do, without waiting for it."""
@@ -205,8 +215,8 @@ class _Content(_Store):
         return tree.hash
 
 
-class _Outbox(_Store):
-    """The outbox, which a thread of its own empties."""
+class _Beside(_Store):
+    """A store that threads of their own ask."""
 
     def __getattr__(self, method: str) -> Callable[..., Any]:
         return partial(self._process.call_beside, self._name, method)

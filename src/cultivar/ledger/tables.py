@@ -257,6 +257,17 @@ class _CombinationStats(TypedColumns):
     recent_at = Column(BigInteger, nullable=False)
 
 
+class _Judgements(TypedColumns):
+    template_id = Column(ExactText, primary_key=True)
+    question = Column(ExactText, primary_key=True)
+    key = Column(ExactText, primary_key=True)
+    """Tells apart what the judgement depends on."""
+    body = Column(ExactText, nullable=False)
+    """As JSON."""
+    uses = Column(BigInteger, nullable=False)
+    """How often the template had been used when it was worked out."""
+
+
 class _Outbox(TypedColumns):
     sequence = Column(BigInteger().with_variant(Integer(), "sqlite"), primary_key=True)
     generation_id = Column(Id, nullable=False)
@@ -336,6 +347,9 @@ combination_stats = Table("combination_stats", metadata, _CombinationStats, sqli
 A pair: its two questions, as in `["backend","use_ets"]`. All answers of a generation: `*`. And `[]`
 of no answer at all: that is every generation, so there the template as a whole is counted.
 """
+
+judgements = Table("judgements", metadata, _Judgements, sqlite_with_rowid=False)
+"""What follows from the counts, kept where it takes long to work out; they hold all of it."""
 
 outbox = Table(
     "outbox",

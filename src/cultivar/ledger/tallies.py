@@ -7,36 +7,38 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, TypeAlias
 
 from sqlalchemy import Connection, Row, TextClause, delete, select, text
 
+from cultivar.ledger import evidence, judgements
 from cultivar.ledger.columns import restored, storable
 from cultivar.ledger.counting import (
     EPOCH,
     MICROSECOND,
     TOTAL,
     WHOLE,
-    canonical,
-    pair_key,
     tally,
 )
 from cultivar.ledger.database import Database
 from cultivar.ledger.encoding import answers_of
 from cultivar.ledger.tables import answer_stats, combination_stats, template_generations
+from cultivar.ledger.tables import judgements as judgements_kept
 from cultivar.ledger.tallying import (
     AnswerTally,
     CombinationTally,
+    Extent,
+    Judgement,
+    Known,
     Observation,
-    PairTally,
+    Outcomes,
     Stratum,
     Tally,
     observed,
 )
 from cultivar.model import Json
-from cultivar.record import Record
 
 _generations = template_generations.c
 
@@ -52,6 +54,12 @@ _ANSWERS: Final = f"SELECT question, value, {_COUNTS} FROM answer_stats WHERE te
 _MOST_USED: Final = "ORDER BY uses DESC, question, value"
 _OF_TEMPLATE: Final = text(f"{_ANSWERS} {_MOST_USED}")
 _OF_QUESTION: Final = text(f"{_ANSWERS} AND question = :question {_MOST_USED}")
+_NEXT: Final = "SELECT min(question) FROM answer_stats WHERE template_id = :of"
+# From one to the next by the index, as neither database does it for DISTINCT.
+_QUESTIONS: Final = text(
+    f"WITH RECURSIVE known (name) AS ({_NEXT} UNION ALL SELECT ({_NEXT} AND question > name) "
+    "FROM known WHERE name IS NOT NULL) SELECT name FROM known WHERE name IS NOT NULL"
+)
 
 _TOGETHER: Final = f"SELECT template_id, combination, {_COUNTS} FROM combination_stats"
 _ALL_TOTALS: Final = text(f"{_TOGETHER} WHERE questions = '{TOTAL}'")
@@ -60,13 +68,6 @@ _WHOLE: Final = text(
     f"{_TOGETHER} WHERE questions = '{WHOLE}' AND template_id = :of "
     "ORDER BY uses DESC, combination LIMIT :most"
 )
-_PAIRS: Final = (
-    f"SELECT questions, combination, {_COUNTS} FROM combination_stats "
-    "WHERE questions = :questions AND template_id = :of AND "
-)
-_BEGINNING: Final = text(f"{_PAIRS} substr(combination, 1, :length) = :text")
-_ENDING: Final = text(f"{_PAIRS} substr(combination, length(combination) - :length + 1) = :text")
-
 _RECORDED: Final = select(
     *(_generations.id, _generations.template_id, _generations.template_version),
     *(_generations.instance_id, _generations.answer_records, _generations.task),
@@ -87,6 +88,8 @@ class SqlTallies:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        if not database.is_sqlite:
+            self._looker = database.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     def answers(self, template_id: str, question: str = "") -> tuple[AnswerTally, ...]:
         """Of the answers to one question, or to all, of a template; the most used first."""
@@ -103,32 +106,61 @@ class SqlTallies:
                 for name, value, where, counted in rows
             )
 
-    def pairs(
+    def questions(self, template_id: str) -> tuple[str, ...]:
+        """The questions of a template that were ever answered, by name."""
+        with self._looking() as connection:
+            found = connection.execute(_QUESTIONS, {"of": storable(template_id)}).scalars().all()
+        return tuple(map(restored, found))
+
+    def outcomes(self, template_id: str, question: str) -> tuple[Outcomes, ...]:
+        """Of the answers to a question, by their values."""
+        with self._looking() as connection:
+            return evidence.outcomes(connection, template_id, question)
+
+    def outcomes_under(
         self, template_id: str, question: str, given: Mapping[str, Json]
-    ) -> tuple[PairTally, ...]:
-        """Of the answers to `question` where one of `given` was answered so."""
-        others = (name for name in given if name != question)
-        known = [each for name in others if (each := _Given.of(question, name, given[name]))]
-        with self._database.read() as connection:
-            return tuple(
-                PairTally(
-                    given=each.name,
-                    given_value=given[each.name],
-                    question=question,
-                    value=each.other(combination),
-                    stratum=where,
-                    tally=counted,
-                )
-                for each in known
-                for _, combination, where, counted in each.found(connection, template_id)
-            )
+    ) -> Mapping[str, tuple[Outcomes, ...]]:
+        """The same where one of `given` was answered so, by its name."""
+        with self._looking() as connection:
+            return evidence.outcomes_under(connection, template_id, question, given)
+
+    def extent(self, template_id: str) -> Extent:
+        """How much was counted of a template."""
+        with self._looking() as connection:
+            return judgements.extent(connection, template_id)
+
+    def known(self, template_id: str, question: str, keys: Collection[str]) -> Known:
+        """What is kept of a question, of these keys, and how much was counted of its template."""
+        with self._looking() as connection:
+            return judgements.known(connection, template_id, question, keys)
+
+    def judgements(
+        self, template_id: str, question: str, keys: Collection[str]
+    ) -> Mapping[str, Judgement]:
+        """What is kept of a question, of these keys."""
+        with self._looking() as connection:
+            return judgements.kept(connection, template_id, question, keys)
+
+    def keep(self, template_id: str, question: str, made: Mapping[str, Judgement]) -> None:
+        """Keep what was worked out, if that can be done at once; otherwise nothing happens."""
+        judgements.keep(self._database, template_id, question, made)
+
+    @contextmanager
+    def _looking(self) -> Generator[Connection, None, None]:
+        """What single statements need: of a server not even a transaction, which takes its time."""
+        if self._database.is_sqlite:
+            with self._database.read() as connection:
+                yield connection
+            return
+        with self._database.explained(), self._looker.connect() as connection:
+            yield connection
 
     def combinations(self, template_id: str, limit: int = 1000) -> tuple[CombinationTally, ...]:
         """Of whole combinations; the most used first."""
         with self._database.read() as connection:
             return tuple(
                 CombinationTally(
-                    answers=_decoded(combination),
+                    answers=evidence.decoded(combination),
                     stratum=where,
                     tally=counted,
                 )
@@ -157,52 +189,6 @@ class SqlTallies:
         """
         with self._database.write() as connection:
             recount(connection, self._database, batch)
-
-
-class _Given(Record):
-    """One answer that is given, and how the pairs that hold it are known."""
-
-    name: str
-    questions: str
-    """What the table has for the two questions of such a pair."""
-    text: str
-    """How such a pair begins, or ends, in JSON."""
-    is_first: bool
-
-    @classmethod
-    def of(cls, question: str, name: str, value: Json) -> _Given | None:
-        """What is given for `question`; None where no pair can hold it."""
-        asked, named, said = canonical(question), canonical(name), canonical(value)
-        if not (asked and named and said):
-            return None
-        is_first = name < question
-        return cls(
-            name=name,
-            questions=pair_key(named, asked) if is_first else pair_key(asked, named),
-            text=f"[[{named},{said}]," if is_first else f",[{named},{said}]]",
-            is_first=is_first,
-        )
-
-    def found(self, connection: Connection, template_id: str) -> Iterator[_Counted]:
-        """The pairs that hold it."""
-        return _read(
-            connection,
-            _BEGINNING if self.is_first else _ENDING,
-            of=storable(template_id),
-            questions=self.questions,
-            text=self.text,
-            length=len(self.text),
-        )
-
-    def other(self, combination: str) -> Json:
-        """The value of the other answer of a pair that holds it."""
-        return _decoded(combination)[self.is_first][1]
-
-
-@lru_cache(maxsize=4096)
-def _decoded(combination: str) -> tuple[tuple[str, Json], ...]:
-    """Questions and values; the same ones come back from each version and instance."""
-    return tuple((name, value) for name, value in json.loads(combination))
 
 
 def _read(connection: Connection, wanted: TextClause, **named: object) -> Iterator[_Counted]:
@@ -235,7 +221,7 @@ def recount(connection: Connection, database: Database, batch: int = BATCH) -> N
     """Count all recorded generations anew, in the transaction of `connection`."""
     if not database.is_sqlite:  # a file has one writer as it is
         connection.execute(_LOCK)
-    for table in (answer_stats, combination_stats):
+    for table in (answer_stats, combination_stats, judgements_kept):
         connection.execute(delete(table))
     wanted = _RECORDED.limit(batch)
     rows = connection.execute(wanted).all()

@@ -5,7 +5,7 @@ The invariant: a generation is counted in the transaction that records it, once,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
@@ -25,7 +25,8 @@ _CHOOSERS: Final[frozenset[Source]] = frozenset({"user", "task", "model"})
 """The sources of answers that somebody chose."""
 
 
-class Observed(Record):
+# The hub makes a dozen of them of each message, and none is ever part of a cycle.
+class Observed(Record, gc=False):
     """One answer of a generation, as it is counted."""
 
     question: str
@@ -34,7 +35,7 @@ class Observed(Record):
     """Whether a person, the task or a model chose it, rather than a default."""
 
 
-class Observation(Record):
+class Observation(Record, gc=False):
     """What is counted of a generation: its closed answers and its outcome."""
 
     template_id: str
@@ -110,18 +111,6 @@ class AnswerTally(Record):
     tally: Tally
 
 
-class PairTally(Record):
-    """What was counted of an answer, where another question had been answered so."""
-
-    given: str
-    """The other question."""
-    given_value: Json
-    question: str
-    value: Json
-    stratum: Stratum
-    tally: Tally
-
-
 class CombinationTally(Record):
     """What was counted of all the answers of a generation that are yes or no, or a choice."""
 
@@ -131,17 +120,77 @@ class CombinationTally(Record):
     tally: Tally
 
 
+class Outcomes(Record):
+    """Of one answer what a default goes by; strata without any of it are left out."""
+
+    value: Json
+    verified: dict[Stratum, tuple[int, int]]
+    """How many succeeded and how many failed."""
+    chosen: dict[Stratum, int]
+
+
+class Judgement(Record):
+    """What somebody made of the counts, in a form of their own."""
+
+    body: str
+    uses: int
+    """How often the template had been used when it was worked out."""
+
+
+class Extent(Record):
+    """How much was counted of a template."""
+
+    uses: int = 0
+    strata: int = 0
+    """In how many versions and instances."""
+    instances: int = 0
+
+
+class Known(Record):
+    """What is kept of a question, of the keys that were asked for, and how much was counted."""
+
+    extent: Extent
+    kept: Mapping[str, Judgement]
+    """By their keys."""
+
+
 class TallyStore(Protocol):
-    """The counts of what was generated."""
+    """The counts of what was generated, and what was made of them."""
 
     def answers(self, template_id: str, question: str = "") -> tuple[AnswerTally, ...]:
         """Of the answers to one question, or to all, of a template; the most used first."""
         ...
 
-    def pairs(
+    def questions(self, template_id: str) -> tuple[str, ...]:
+        """The questions of a template that were ever answered, by name."""
+        ...
+
+    def outcomes(self, template_id: str, question: str) -> tuple[Outcomes, ...]:
+        """Of the answers to a question, by their values."""
+        ...
+
+    def outcomes_under(
         self, template_id: str, question: str, given: Mapping[str, Json]
-    ) -> tuple[PairTally, ...]:
-        """Of the answers to `question` where one of `given` was answered so."""
+    ) -> Mapping[str, tuple[Outcomes, ...]]:
+        """The same where one of `given` was answered so, by its name."""
+        ...
+
+    def extent(self, template_id: str) -> Extent:
+        """How much was counted of a template."""
+        ...
+
+    def known(self, template_id: str, question: str, keys: Collection[str]) -> Known:
+        """What is kept of a question, of these keys, and how much was counted of its template."""
+        ...
+
+    def judgements(
+        self, template_id: str, question: str, keys: Collection[str]
+    ) -> Mapping[str, Judgement]:
+        """What is kept of a question, of these keys."""
+        ...
+
+    def keep(self, template_id: str, question: str, made: Mapping[str, Judgement]) -> None:
+        """Keep what was worked out, if that can be done at once; otherwise nothing happens."""
         ...
 
     def combinations(self, template_id: str, limit: int = 1000) -> tuple[CombinationTally, ...]:

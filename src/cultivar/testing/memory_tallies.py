@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import permutations
 from typing import Any, Final, TypeAlias
@@ -13,9 +13,12 @@ from cultivar.ledger.tallying import (
     PAIRED,
     AnswerTally,
     CombinationTally,
+    Extent,
+    Judgement,
+    Known,
     Observation,
     Observed,
-    PairTally,
+    Outcomes,
     Stratum,
     Tally,
 )
@@ -63,6 +66,7 @@ class MemoryTallies:
         self._answers: dict[str, _Tallies] = {}
         self._pairs: dict[str, _Tallies] = {}
         self._combinations: dict[str, _Tallies] = {}
+        self._kept: dict[tuple[str, str], dict[str, Judgement]] = {}
         for each in observations:
             self.count(each)
 
@@ -90,24 +94,56 @@ class MemoryTallies:
         ]
         return tuple(sorted(found, key=_by_use))
 
-    def pairs(
+    def questions(self, template_id: str) -> tuple[str, ...]:
+        """The questions of a template that were ever answered, by name."""
+        return tuple(sorted({name for ((name, _),) in self._answers.get(template_id, {})}))
+
+    def outcomes(self, template_id: str, question: str) -> tuple[Outcomes, ...]:
+        """Of the answers to a question, by their values."""
+        rows = _rows(self._answers, template_id)
+        return _outcomes(
+            (value, stratum, tally) for ((name, value),), stratum, tally in rows if name == question
+        )
+
+    def outcomes_under(
         self, template_id: str, question: str, given: Mapping[str, Json]
-    ) -> tuple[PairTally, ...]:
-        """Of the answers to `question` where one of `given` was answered so."""
+    ) -> Mapping[str, tuple[Outcomes, ...]]:
+        """The same where one of `given` was answered so, by its name."""
         wanted = {(name, json.dumps(value)) for name, value in given.items()}
-        found = [
-            PairTally(
-                given=other[0],
-                given_value=json.loads(other[1]),
-                question=name,
-                value=json.loads(value),
-                stratum=stratum,
-                tally=tally,
-            )
-            for (other, (name, value)), stratum, tally in _rows(self._pairs, template_id)
-            if name == question and other in wanted
-        ]
-        return tuple(sorted(found, key=_by_use))
+        found: dict[str, list[tuple[str, Stratum, Tally]]] = {}
+        for (other, (name, value)), stratum, tally in _rows(self._pairs, template_id):
+            if name == question and other in wanted:
+                found.setdefault(other[0], []).append((value, stratum, tally))
+        return {name: _outcomes(found[name]) for name in given if name in found}
+
+    def extent(self, template_id: str) -> Extent:
+        """How much was counted of a template."""
+        total = self._totals.get(template_id, {})
+        return Extent(
+            uses=sum(each.uses for each in total.values()),
+            strata=len(total),
+            instances=len({each.instance_id for each in total}),
+        )
+
+    def known(self, template_id: str, question: str, keys: Collection[str]) -> Known:
+        """What is kept of a question, of these keys, and how much was counted of its template."""
+        kept = self.judgements(template_id, question, keys)
+        return Known(extent=self.extent(template_id), kept=kept)
+
+    def judgements(
+        self, template_id: str, question: str, keys: Collection[str]
+    ) -> Mapping[str, Judgement]:
+        """What is kept of a question, of these keys."""
+        kept = self._kept.get((template_id, question), {})
+        return {key: kept[key] for key in keys if key in kept}
+
+    def keep(self, template_id: str, question: str, made: Mapping[str, Judgement]) -> None:
+        """Keep what was worked out."""
+        self._kept.setdefault((template_id, question), {}).update(made)
+
+    def everything_kept(self, template_id: str, question: str) -> Mapping[str, Judgement]:
+        """All that is kept of a question, by its key."""
+        return dict(self._kept.get((template_id, question), {}))
 
     def combinations(self, template_id: str, limit: int = 1000) -> tuple[CombinationTally, ...]:
         """Of whole combinations; the most used first."""
@@ -147,11 +183,28 @@ def _rows(counts: dict[str, _Tallies], template_id: str) -> Iterator[tuple[_What
             yield what, stratum, tally
 
 
+def _outcomes(rows: Iterable[tuple[str, Stratum, Tally]]) -> tuple[Outcomes, ...]:
+    found: dict[str, Outcomes] = {}
+    for value, stratum, tally in sorted(rows, key=_by_value):
+        made = Outcomes(value=json.loads(value), verified={}, chosen={})
+        here = found.setdefault(value, made)
+        if tally.succeeded or tally.failed:
+            here.verified[stratum] = (tally.succeeded, tally.failed)
+        if tally.chosen:
+            here.chosen[stratum] = tally.chosen
+    return tuple(each for each in found.values() if each.verified or each.chosen)
+
+
+def _by_value(row: tuple[str, Stratum, Tally]) -> tuple[str, str, str]:
+    value, stratum, _ = row
+    return value, stratum.template_version, stratum.instance_id
+
+
 def _by_name(answer: Observed) -> str:
     return answer.question
 
 
-def _by_use(each: AnswerTally | PairTally | CombinationTally) -> int:
+def _by_use(each: AnswerTally | CombinationTally) -> int:
     return -each.tally.uses
 
 

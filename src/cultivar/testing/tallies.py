@@ -13,7 +13,10 @@ from cultivar.ledger.base import ContentStore, Ledger
 from cultivar.ledger.tallying import (
     HALF_LIFE,
     AnswerTally,
-    PairTally,
+    Extent,
+    Judgement,
+    Known,
+    Outcomes,
     Stratum,
     Tally,
     TallyStore,
@@ -63,7 +66,8 @@ class TallyStoreContract:
     def test_a_template_that_was_never_used_has_no_counts(self, tallies: TallyStore) -> None:
         assert tallies.answers("none") == ()
         assert tallies.combinations("none") == ()
-        assert tallies.pairs("none", "ets", {"backend": "redis"}) == ()
+        assert tallies.outcomes("none", "ets") == ()
+        assert tallies.outcomes_under("none", "ets", {"backend": "redis"}) == {}
         assert tallies.totals("none") == tallies.totals() == {}
 
     def test_closed_answers_are_counted_and_no_others(
@@ -86,19 +90,39 @@ class TallyStoreContract:
         found = tallies.answers(made.template.id, "ttl")
         assert [each.value for each in found] == [300]
 
+    def test_questions_that_were_answered_are_known(
+        self, tallies: TallyStore, made: Generation
+    ) -> None:
+        assert tallies.questions(made.template.id) == ("backend", "ets", "extras", "ttl")
+        assert tallies.questions("none") == ()
+
+    def test_what_a_default_goes_by_is_part_of_what_was_counted(
+        self, tallies: TallyStore, ledger: Ledger, made: Generation
+    ) -> None:
+        failed = attempt_at(made.tree_hash, check_result(verdict="failed"))
+        answers = (answer_of("ets", False, source="default"), answer_of("backend", "redis"))
+        ledger.record(generation_of(made.tree_hash, answers=answers, attempts=(failed,)))
+        no = Outcomes(value=False, verified={_HERE: (0, 1)}, chosen={})
+        yes = Outcomes(value=True, verified={_HERE: (1, 0)}, chosen={_HERE: 1})
+        assert tallies.outcomes(made.template.id, "ets") == (no, yes)
+        found = tallies.outcomes_under(made.template.id, "ets", {"backend": "redis", "x": "y"})
+        assert found == {"backend": (no, yes)}
+
+    def test_what_was_neither_chosen_nor_verified_tells_nothing(
+        self, tallies: TallyStore, ledger: Ledger, content: ContentStore
+    ) -> None:
+        unverified = attempt_at(content.put(TREE), check_result(verdict="not_verified"))
+        answers = (answer_of("ets", True, source="default"),)
+        ledger.record(generation_of(TREE.hash, answers=answers, attempts=(unverified,)))
+        assert tallies.answers(TEMPLATE.id, "ets")
+        assert tallies.outcomes(TEMPLATE.id, "ets") == ()
+
     def test_a_pair_is_found_from_either_side(self, tallies: TallyStore, made: Generation) -> None:
         one, other = ("ets", True), ("backend", "redis")
         for (question, value), (other_question, known) in ((one, other), (other, one)):
-            assert tallies.pairs(made.template.id, question, {other_question: known}) == (
-                PairTally(
-                    given=other_question,
-                    given_value=known,
-                    question=question,
-                    value=value,
-                    stratum=_HERE,
-                    tally=_ONCE,
-                ),
-            )
+            found = tallies.outcomes_under(made.template.id, question, {other_question: known})
+            told = Outcomes(value=value, verified={_HERE: (1, 0)}, chosen={_HERE: 1})
+            assert found == {other_question: (told,)}
 
     @pytest.mark.parametrize(
         "given",
@@ -107,7 +131,40 @@ class TallyStoreContract:
     def test_what_was_not_answered_together_is_no_pair(
         self, tallies: TallyStore, made: Generation, given: dict[str, Json]
     ) -> None:
-        assert tallies.pairs(made.template.id, "ets", given) == ()
+        assert tallies.outcomes_under(made.template.id, "ets", given) == {}
+
+    def test_what_was_made_of_the_counts_is_kept_by_question_and_key(
+        self, tallies: TallyStore, made: Generation
+    ) -> None:
+        old, new = (Judgement(body=f'{{"score":{n}}}', uses=n) for n in (1, 2))
+        tallies.keep(made.template.id, "ets", {"one": old, "other": old})
+        tallies.keep(made.template.id, "ets", {"one": new})
+        found = tallies.judgements(made.template.id, "ets", ["one", "other", "third"])
+        assert found == {"one": new, "other": old}
+        assert tallies.judgements(made.template.id, "backend", ["one"]) == {}
+        assert tallies.judgements("none", "ets", ["one"]) == {}
+        assert tallies.judgements(made.template.id, "ets", []) == {}
+
+    def test_what_is_kept_is_told_with_how_much_was_counted(
+        self, tallies: TallyStore, made: Generation
+    ) -> None:
+        judgement = Judgement(body="{}", uses=1)
+        extent = Extent(uses=1, strata=1, instances=1)
+        asked = (made.template.id, "ets", ["one", "other"])
+        assert tallies.known(*asked) == Known(extent=extent, kept={})
+        tallies.keep(made.template.id, "ets", {"one": judgement, "third": judgement})
+        assert tallies.known(*asked) == Known(extent=extent, kept={"one": judgement})
+        assert tallies.known(made.template.id, "ets", []) == Known(extent=extent, kept={})
+        assert tallies.known("none", "ets", ["one"]) == Known(extent=Extent(), kept={})
+
+    def test_how_much_was_counted_is_known(
+        self, tallies: TallyStore, ledger: Ledger, made: Generation
+    ) -> None:
+        assert tallies.extent("none") == Extent()
+        later = replace(TEMPLATE, version="2.0.0")
+        ledger.record(generation_of(made.tree_hash, template=later))
+        ledger.record(generation_of(made.tree_hash, instance_id="elsewhere"))
+        assert tallies.extent(TEMPLATE.id) == Extent(uses=3, strata=3, instances=2)
 
     def test_choices_that_were_made_together_are_one_combination(
         self, tallies: TallyStore, made: Generation

@@ -1,7 +1,8 @@
-"""Answers that are kept, and worked out anew in the background when the counts have changed.
+"""Answers that are kept, and worked out anew when the counts have changed.
 
-The invariant: who asks again waits for no arithmetic, and gets an answer that is at most one
-renewal older than the counts.
+The invariant: who asks again waits for no long arithmetic. What takes a moment is worked out before
+it is answered, however long ago it was asked for last; what takes longer is answered as it was, and
+worked out in the background.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from queue import Queue
+from functools import partial
 from typing import Any, Final, TypeAlias
 
 from cultivar.errors import UnavailableError
-from cultivar.record import Record
+from cultivar.learning.renewing import Renewals
+from cultivar.record import Record, replace
 
 _LOG = logging.getLogger(__name__)
 
@@ -24,6 +26,9 @@ _KEPT: Final = 1000
 _EASE: Final = 20
 """How many times as long as an answer took to work out it is kept at least: the rest of the hub
 shares the processor with what works it out."""
+
+_MOMENT: Final = 0.05
+"""Seconds of work that who asks again may wait for."""
 
 _STALE: Final = 60.0
 """Seconds after which an answer is worked out anew in any case: other hubs count too."""
@@ -38,6 +43,8 @@ class _Kept(Record):
     at: float
     """When it was begun."""
     seconds: float
+    """How long it took of the processor."""
+    waited: float
     """How long it took."""
     change: int
     """Which change of its template it knows."""
@@ -55,11 +62,11 @@ class Snapshots:
         self._every, self._now = every, now
         self._kept: OrderedDict[tuple[str, str], _Kept] = OrderedDict()
         self._changes: dict[str, int] = {}
-        self._lock, self._working = threading.Lock(), threading.Lock()
-        self._waiting: set[tuple[str, str]] = set()
-        self._queue: Queue[tuple[str, str] | None] = Queue()
-        self._thread = threading.Thread(target=self._renew_all, name="hub-snapshots", daemon=True)
-        self._thread.start()
+        self._lock = threading.Lock()
+        self._begun: dict[tuple[str, str], threading.Lock] = {}
+        """Whoever works out what nobody has asked for yet holds its lock."""
+        self.renewals = Renewals()
+        """Where answers are worked out anew."""
 
     def get(self, template_id: str, question: str, work: Work) -> Any:
         """The answer to a question about a template.
@@ -74,12 +81,15 @@ class Snapshots:
             kept = self._kept.get(key)
             if kept is not None:
                 self._kept.move_to_end(key)
-                self._renew_if_old(key, kept)
-                return kept.answer
-        with self._working:
+                if self._is_good(key, kept):
+                    return kept.answer
+            begun = self._begun.setdefault(key, threading.Lock())
+        with begun:
             with self._lock:
                 kept = self._kept.get(key)
-            return kept.answer if kept else self._worked_out(key, work)
+                if kept is not None and self._is_good(key, kept):
+                    return kept.answer
+            return self._anew(key, work, kept)
 
     def changed(self, templates: Iterable[str]) -> None:
         """The counts of these templates are others now."""
@@ -89,39 +99,43 @@ class Snapshots:
 
     def close(self) -> None:
         """End the renewal."""
-        self._queue.put(None)
-        self._thread.join()
+        self.renewals.close()
 
-    def _renew_if_old(self, key: tuple[str, str], kept: _Kept) -> None:
+    def _anew(self, key: tuple[str, str], work: Work, kept: _Kept | None) -> Any:
+        try:
+            return self._worked_out(key, work)
+        except UnavailableError as error:
+            if kept is None:
+                raise
+            _LOG.warning("an answer stays as it was: %s", error)
+            with self._lock:
+                self._kept[key] = replace(kept, at=self._now())
+            return kept.answer
+        finally:
+            with self._lock:
+                self._begun.pop(key, None)
+
+    def _is_good(self, key: tuple[str, str], kept: _Kept) -> bool:
+        """Whether it is answered as it is; what takes long is, and is renewed if it is old."""
+        is_old = self._is_old(key, kept)
+        if is_old and kept.waited > _MOMENT:
+            self.renewals.ask(key, partial(self._worked_out, key, kept.work))
+        return not is_old or kept.waited > _MOMENT
+
+    def _is_old(self, key: tuple[str, str], kept: _Kept) -> bool:
         age, has_changed = self._now() - kept.at, kept.change != self._changes.get(key[0], 0)
         least = max(self._every, _EASE * kept.seconds)
-        is_old = age >= (least if has_changed else max(_STALE, least))
-        if is_old and key not in self._waiting:
-            self._waiting.add(key)
-            self._queue.put(key)
+        return age >= (least if has_changed else max(_STALE, least))
 
     def _worked_out(self, key: tuple[str, str], work: Work) -> Any:
         with self._lock:
             change, at = self._changes.get(key[0], 0), self._now()
-        began = time.thread_time()
+        began, clock = time.thread_time(), time.perf_counter()
         answer = work()
-        seconds = time.thread_time() - began
-        kept = _Kept(answer=answer, work=work, at=at, seconds=seconds, change=change)
+        seconds, waited = time.thread_time() - began, time.perf_counter() - clock
+        kept = _Kept(answer=answer, work=work, at=at, seconds=seconds, waited=waited, change=change)
         with self._lock:
             self._kept[key] = kept
             while len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
         return answer
-
-    def _renew_all(self) -> None:
-        while (key := self._queue.get()) is not None:
-            with self._lock:
-                kept = self._kept.get(key)
-            try:
-                if kept is not None:
-                    self._worked_out(key, kept.work)
-            except UnavailableError as error:
-                _LOG.warning("an answer stays as it was: %s", error)
-            finally:
-                with self._lock:
-                    self._waiting.discard(key)
