@@ -14,7 +14,8 @@ from cultivar.errors import UnavailableError, UsageError
 from cultivar.record import Record, field
 
 
-class Message(Record):
+# A consumer has thousands of them in hand, and none is ever part of a cycle.
+class Message(Record, gc=False):
     """What is published or asked."""
 
     subject: str
@@ -25,7 +26,7 @@ class Message(Record):
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
-class Delivery(Record):
+class Delivery(Record, gc=False):
     """A message as a consumer gets it."""
 
     message: Message
@@ -82,8 +83,9 @@ Handler: TypeAlias = Callable[[Sequence[Delivery]], None]
 """Works off a batch; all of it counts as done when it returns.
 
 An `UnavailableError` says that something it needs is down: the batch is handed over again, with a
-growing delay, for as long as it takes. Any other exception is held against the messages: each is
-handed over alone, so that one bad message stops no other, and goes to the dead letters in the end.
+growing delay, for as long as it takes. Any other exception is held against the messages: they are
+handed over in halves, and halves of these, so that one bad message stops no other, is alone in the
+end, comes again after a while, and at last goes to the dead letters.
 """
 
 Responder: TypeAlias = Callable[[Message], bytes | Iterable[bytes]]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import groupby
+from random import shuffle
 from typing import Protocol
 
 from cultivar.bus.base import ConsumePolicy, Delivery, Handler, Message
@@ -33,8 +35,8 @@ class Source(Protocol):
         """Say that they are done, for good."""
         ...
 
-    def postpone(self, delivery: Delivery, delay: float) -> None:
-        """Give it back, to be handed over again after so many seconds."""
+    def postpone(self, deliveries: Sequence[Delivery], delay: float) -> None:
+        """Give them back, to be handed over again after so many seconds."""
         ...
 
     def extend(self, deliveries: Sequence[Delivery]) -> None:
@@ -85,23 +87,28 @@ class Consumer:
                 self._pause(error, failures)
 
     def _work_off(self, batch: Sequence[Delivery]) -> None:
-        """Hand new messages over together, and each that comes again by itself."""
+        """Hand new messages over together, and so what comes again."""
         self._trouble = ""
         if not batch:
             return
         with self._leased(batch):
-            self._hand_over([each for each in batch if each.attempt == 1])
-            for again in batch:
-                if again.attempt > 1:
-                    self._hand_over([again])
+            for group in self._groups(batch):
+                self._hand_over(group)
+
+    def _groups(self, batch: Sequence[Delivery]) -> Iterator[Sequence[Delivery]]:
+        """What is handed over together: what came as often."""
+        for attempt, group in groupby(sorted(batch, key=_by_attempt), _by_attempt):
+            yield from _parted(tuple(group), attempt - self._policy.attempts)
 
     def _hand_over(self, group: Sequence[Delivery]) -> None:
-        error = self._failure_of(group) if group else None
+        """Have a group worked off; one that fails is halved until what is wrong is alone."""
+        error = self._failure_of(group)
         if error is None:
             self._done(group)
         elif len(group) > 1:
-            for each in group:
-                self._hand_over([each])
+            middle = len(group) // 2
+            self._hand_over(group[:middle])
+            self._hand_over(group[middle:])
         else:
             self._failed(group[0], error)
 
@@ -124,7 +131,7 @@ class Consumer:
     def _failed(self, delivery: Delivery, error: Exception) -> None:
         _LOG.warning("message %d failed: %s", delivery.sequence, told(error))
         if delivery.attempt < self._policy.attempts:
-            self._source.postpone(delivery, self._policy.delay(delivery.attempt))
+            self._source.postpone([delivery], self._policy.delay(delivery.attempt))
             del self._held[delivery.receipt]
             return
         self._source.bury(self._letter(delivery, error))
@@ -161,8 +168,8 @@ class Consumer:
         finally:
             ended.set()
             keeper.join()
-            for each in self._held.values():
-                self._source.postpone(each, 0)
+            if self._held:
+                self._source.postpone(tuple(self._held.values()), 0)
 
     def _keep(self, ended: threading.Event) -> None:
         while not ended.wait(self._policy.lease / 3):
@@ -175,6 +182,24 @@ class Consumer:
         self._trouble = str(error)
         _LOG.warning("%s", error)
         self._closing.wait(min(0.1 * 2.0 ** min(failures, 16), _LONGEST_PAUSE))
+
+
+def _parted(group: Sequence[Delivery], excess: int) -> Sequence[Sequence[Delivery]]:
+    """The group as it is handed over.
+
+    One of those that came more often than a message may fail may be what its consumers die of. It
+    must not take the others with it for ever, so the parts become smaller, and none is always last.
+    """
+    if excess <= 0:
+        return [group]
+    size = max(1, len(group) >> excess)
+    parts = [group[start : start + size] for start in range(0, len(group), size)]
+    shuffle(parts)
+    return parts
+
+
+def _by_attempt(delivery: Delivery) -> int:
+    return delivery.attempt
 
 
 def told(error: Exception) -> str:

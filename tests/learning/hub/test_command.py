@@ -6,8 +6,10 @@ import signal
 import subprocess
 import sys
 import urllib.request
+from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
 from msgspec import json
 
 from cultivar.bus.base import Bus
@@ -46,3 +48,39 @@ def test_it_serves_until_it_is_interrupted(
     finally:
         process.kill()
         process.communicate()
+
+
+def test_it_keeps_generations_for_as_long_as_it_is_told(
+    places: Places, store: HubStore, tmp_path: Path
+) -> None:
+    process = subprocess.Popen(
+        [*arguments(places, tmp_path), "--keep-days", "30"],
+        cwd=tmp_path,
+        env={"CULTIVAR_HOME": str(tmp_path), "PATH": ""},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+    def age() -> int:
+        store.retention.refresh()
+        return (datetime.now(UTC) - store.retention.forgotten_before).days
+
+    try:
+        assert wait_for(lambda: age() == 30)
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.parametrize("days", ["-1", "36501"])
+def test_days_that_make_no_sense_are_refused(tmp_path: Path, days: str) -> None:
+    ended = subprocess.run(
+        [sys.executable, str(PROGRAM), "hub", "--keep-days", days],
+        cwd=tmp_path,
+        env={"CULTIVAR_HOME": str(tmp_path), "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode != 0
+    assert "`--keep-days` takes a number of days up to 36500" in ended.stderr

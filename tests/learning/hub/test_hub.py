@@ -102,7 +102,7 @@ def test_failures_are_told_in_the_first_systems_words(bus: Bus, hub: Hub, store:
     assert wait_for(lambda: counted(store) == 120)
     answer = ask(bus, "get_failure_patterns")
     assert (answer["total_failures"], answer["failure_rate"]) == (30, 0.25)
-    assert answer["common_failures"][0]["answers"] == {"use_ets": False}
+    assert answer["failing_answers"][0]["answers"] == {"use_ets": False}
     assert answer["worst_combinations"][0]["answers"] == {"use_ets": False, "pool": "none"}
 
 

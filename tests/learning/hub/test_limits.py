@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import closing
 
+import pytest
+
 from cultivar.bus.base import Bus
+from cultivar.errors import UnavailableError
 from cultivar.learning.hub.hub import Hub, HubSettings
 from cultivar.learning.hub.limits import Limits
 from cultivar.learning.hub.snapshots import Snapshots
@@ -39,8 +43,39 @@ def test_an_answer_is_kept_until_the_counts_have_changed_for_a_while() -> None:
         snapshots.changed(["t"])
         assert snapshots.get("t", "q", lambda: next(answers)) == 0
         clock.advance(5)
-        assert snapshots.get("t", "q", lambda: next(answers)) == 0
-        assert wait_for(lambda: snapshots.get("t", "q", lambda: next(answers)) == 1)
+        assert snapshots.get("t", "q", lambda: next(answers)) == 1
+
+
+def test_what_takes_long_is_answered_as_it_was_and_worked_out_meanwhile() -> None:
+    clock, answers = SteppedClock(), iter(range(10))
+
+    def slowly() -> int:
+        time.sleep(0.1)
+        return next(answers)
+
+    with closing(Snapshots(5, clock.time.now)) as snapshots:
+        assert snapshots.get("t", "q", slowly) == 0
+        snapshots.changed(["t"])
+        clock.advance(100)
+        assert snapshots.get("t", "q", slowly) == 0
+        assert wait_for(lambda: snapshots.get("t", "q", slowly) == 1)
+
+
+def test_what_was_kept_is_answered_while_the_database_is_down() -> None:
+    clock, answers = SteppedClock(), iter([1])
+
+    def work() -> int:
+        for answer in answers:
+            return answer
+        raise UnavailableError("The database is down.")
+
+    with closing(Snapshots(5, clock.time.now)) as snapshots:
+        assert snapshots.get("t", "q", work) == 1
+        snapshots.changed(["t"])
+        clock.advance(100)
+        assert snapshots.get("t", "q", work) == 1
+        with pytest.raises(UnavailableError):
+            snapshots.get("t", "another", work)
 
 
 def test_answers_that_nothing_changed_are_not_worked_out_anew() -> None:

@@ -29,7 +29,7 @@ HONEST = [
 
 def suggested(store: HubStore) -> dict[str, Any]:
     with closing(Snapshots(0)) as snapshots:
-        answers = Intelligence(store.tallies, snapshots, Metrics())
+        answers = Intelligence(store, snapshots, Metrics())
         request = Request(action="suggest_defaults", template_id=TEMPLATE)
         found: dict[str, Any] = answers.answer(request)["suggested_answers"]
         return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -51,6 +52,22 @@ def test_a_batch_counts_what_is_new_in_it(store: HubStore) -> None:
     found = store.ingest([message(2), message(3), message(3)])
     assert (found.counted, found.repeated, found.templates) == (1, 2, frozenset({TEMPLATE}))
     assert counted(store) == 3
+
+
+def test_thousands_are_kept_and_counted_together(store: HubStore) -> None:
+    many = [message(number) for number in range(2500)]
+    store.ingest(many[:100])
+    found = store.ingest(many)
+    assert (found.counted, found.repeated) == (2400, 100)
+    assert counted(store) == 2500
+
+
+def test_hubs_that_are_told_the_same_at_once_count_it_once(places: Places) -> None:
+    many = [message(number) for number in range(300)]
+    with closing(places.store()) as one, closing(places.store()) as other:
+        with ThreadPoolExecutor(4) as pool:
+            asked = [pool.submit(store.ingest, many) for store in (one, other) * 3]
+        assert sum(each.result().counted for each in asked) == counted(one) == 300
 
 
 def test_what_was_kept_is_there_when_it_is_opened_again(places: Places) -> None:

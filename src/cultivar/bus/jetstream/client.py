@@ -66,6 +66,11 @@ class Client(Protocol):
         """Whether it is given up for good."""
         ...
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether a server hears us just now."""
+        ...
+
     async def publish(
         self, subject: str, payload: bytes, reply: str = "", headers: dict[str, str] | None = None
     ) -> None:

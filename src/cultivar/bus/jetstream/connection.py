@@ -54,6 +54,10 @@ class Session:
         """Acknowledgements that are to come, by the last token of their inbox."""
         self.subjects: dict[str, str] = {}
         """What each of them acknowledges."""
+        self.kept: set[str] = set()
+        """Subjects that a stream is known to keep, since the connection was last lost."""
+        self.losses = 0
+        """How often the connection was lost."""
         self.inbox = ""
         self._established = False
         self._leaving: asyncio.Task[None] | None = None
@@ -75,6 +79,8 @@ class Session:
 
     async def lost(self) -> None:
         """Tell all who wait for acknowledgements, which will not come."""
+        self.losses += 1
+        self.kept.clear()
         for future in list(self.waiting.values()):
             if not future.done():
                 future.set_exception(_lost(self._address))
@@ -98,6 +104,7 @@ class Session:
         except BusUnavailableError as error:
             future.set_exception(error)
         else:
+            self.kept.add(self.subjects[token])
             future.set_result(None)
 
 
@@ -168,6 +175,10 @@ class Connection:
         answer = await self.api(f"STREAM.INFO.{stream.name}", {}, (_STREAM_NOT_FOUND,))
         if "error" in answer:
             await self.api(f"STREAM.CREATE.{stream.name}", self._configuration(stream))
+
+    def is_kept(self, subject: str) -> bool:
+        """Whether a stream is known to keep a subject, since we are connected."""
+        return self._session is not None and subject in self._session.kept
 
     def keeper_of(self, subject: str) -> Stream | None:
         """The stream of ours that keeps a subject."""

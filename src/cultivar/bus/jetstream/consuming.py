@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import count
 from typing import Any
 
@@ -23,6 +24,15 @@ from cultivar.bus.jetstream.connection import Connection, Session, is_unheard
 from cultivar.bus.jetstream.publishing import store
 
 _NANO = 1_000_000_000
+
+_AT_ONCE = 32 * 2**20
+"""Bytes that are asked for at once, at most: the client drops what it has no room for."""
+
+_NO_MORE = ("404", "408")
+"""What the server says where there is no message, or none came in time."""
+
+_FULL = ("409", "Message Size Exceeds MaxBytes")
+"""What it says where the next message is more than was asked for."""
 
 _GRACE = 2.0
 """Seconds that the server may take to say that there is nothing."""
@@ -71,6 +81,10 @@ class JetStreamSource:
         self._inbox = ""
         self._arrivals = _Arrivals()
         self._subscription: Subscription | None = None
+        # What is published without JetStream from now on would be lost without the stream; where
+        # the server does not answer, it is made as soon as it does.
+        with suppress(BusUnavailableError):
+            connection.run(connection.ensure(stream))
 
     def fetch(self, limit: int, wait: float) -> Sequence[Delivery]:
         """The next messages; none after `wait` seconds without one."""
@@ -84,10 +98,10 @@ class JetStreamSource:
         """Say that they are done, and wait until the server has heard it."""
         self._connection.run(self._say(deliveries, b"+ACK"))
 
-    def postpone(self, delivery: Delivery, delay: float) -> None:
-        """Give it back, to be handed over again after so many seconds."""
+    def postpone(self, deliveries: Sequence[Delivery], delay: float) -> None:
+        """Give them back, to be handed over again after so many seconds."""
         word = b"-NAK " + encode({"delay": int(delay * _NANO)})
-        self._connection.run(self._say([delivery], word))
+        self._connection.run(self._say(deliveries, word))
 
     def extend(self, deliveries: Sequence[Delivery]) -> None:
         """Let nobody else take them for another lease."""
@@ -111,7 +125,7 @@ class JetStreamSource:
         session = await self._connection.session()
         if session is not self._session:
             await self._prepare(session)
-        at_once: dict[str, Any] = {"batch": limit, "no_wait": True}
+        at_once: dict[str, Any] = {"batch": limit, "no_wait": True, "max_bytes": _AT_ONCE}
         lingering: dict[str, Any] = {"batch": 1, "expires": int(wait * _NANO)}
         found = await self._pull(session, at_once, _GRACE)
         return found or await self._pull(session, lingering, wait + _GRACE)
@@ -164,10 +178,12 @@ class JetStreamSource:
         return found
 
     def _check_status(self, message: Received) -> None:
-        """Start anew where the consumer is gone: 404 and 408 only say that there is no more."""
+        """Start anew where the consumer is gone, rather than that there is no more."""
         if is_unheard(message):
             raise self._connection.unavailable()
-        if (message.headers or {}).get("Status") not in ("404", "408"):
+        headers = message.headers or {}
+        said = headers.get("Status"), headers.get("Description")
+        if said[0] not in _NO_MORE and said != _FULL:
             self._session = None
 
 

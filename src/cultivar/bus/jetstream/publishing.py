@@ -23,16 +23,31 @@ from cultivar.errors import CultivarError, UsageError
 Acknowledgement: TypeAlias = "asyncio.Future[None]"
 """Done when the stream has the message; else it says why not."""
 
+_PAUSES = (0.01, 0.05, 0.2, 0.5)
+"""Seconds between looks at whether a stream that is being made listens."""
+
 _tokens = count()
 
 
 async def store(connection: Connection, messages: Sequence[Message]) -> list[CultivarError | None]:
     """Why each message is not stored; None where it is.
 
+    Until a stream is known to keep its subject, the first one goes ahead of the rest: were the
+    stream made by somebody meanwhile, later ones would be stored before it.
+
     Args:
         connection: The connection.
         messages: What to store.
     """
+    if len(messages) < 2 or connection.is_kept(messages[0].subject):
+        return await _store(connection, messages)
+    (error,) = await _store(connection, messages[:1])
+    if error is not None and not isinstance(error, UsageError):
+        return [error] * len(messages)
+    return [error, *await _store(connection, messages[1:])]
+
+
+async def _store(connection: Connection, messages: Sequence[Message]) -> list[CultivarError | None]:
     errors = await _attempt(connection, messages)
     homeless = [at for at, error in enumerate(errors) if _may_get_a_stream(connection, error)]
     if homeless:
@@ -88,10 +103,22 @@ async def _attempt_with_streams(
         return [error] * len(messages)
     except FAILURES as error:
         return [connection.unavailable(error)] * len(messages)
-    errors = await _attempt(connection, messages)
+    errors = await _attempt_again(connection, messages)
     return [
         connection.unavailable(each) if isinstance(each, NoStreamError) else each for each in errors
     ]
+
+
+async def _attempt_again(
+    connection: Connection, messages: Sequence[Message]
+) -> list[CultivarError | None]:
+    """Try until a stream that the server says is there listens, too; that takes it a moment."""
+    for pause in _PAUSES:
+        errors = await _attempt(connection, messages[:1])
+        if not isinstance(errors[0], NoStreamError):
+            return [*errors, *await _attempt(connection, messages[1:])]
+        await asyncio.sleep(pause)
+    return await _attempt(connection, messages)
 
 
 class _Flight:
@@ -100,7 +127,7 @@ class _Flight:
     def __init__(self, connection: Connection, session: Session) -> None:
         self._connection, self._session = connection, session
         self._room = asyncio.Semaphore(connection.settings.in_flight)
-        self._timeout = connection.settings.timeout
+        self._timeout, self._losses = connection.settings.timeout, session.losses
         self._tokens: list[str] = []
 
     async def store(self, messages: Sequence[Message]) -> list[CultivarError | None]:
@@ -108,6 +135,8 @@ class _Flight:
         sent: list[Acknowledgement] = []
         for message in messages:
             if self._room.locked() and not await self._has_room():
+                break
+            if sent and self._is_cut_off():
                 break
             await self._room.acquire()
             sent.append(await self._send(message))
@@ -120,6 +149,10 @@ class _Flight:
         for token in self._tokens:
             self._session.waiting.pop(token, None)
             self._session.subjects.pop(token, None)
+
+    def _is_cut_off(self) -> bool:
+        """Whether what was sent may not have arrived, so that later ones would come before it."""
+        return self._session.losses != self._losses or not self._session.client.is_connected
 
     async def _has_room(self) -> bool:
         try:

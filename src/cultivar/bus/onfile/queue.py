@@ -122,9 +122,9 @@ class FileSource:
                 [(*self._key, each.sequence) for each in deliveries],
             )
 
-    def postpone(self, delivery: Delivery, delay: float) -> None:
-        """Let it be taken again after so many seconds."""
-        self._lease([delivery], delay)
+    def postpone(self, deliveries: Sequence[Delivery], delay: float) -> None:
+        """Let them be taken again after so many seconds."""
+        self._lease(deliveries, delay)
 
     def extend(self, deliveries: Sequence[Delivery]) -> None:
         """Let nobody else take them for another lease."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
@@ -16,6 +17,7 @@ from cultivar.learning.hub.intelligence import Intelligence
 from cultivar.learning.hub.limits import Limits
 from cultivar.learning.hub.metrics import Metrics
 from cultivar.learning.hub.receiving import DURABLE, Receiver
+from cultivar.learning.hub.retention import Keeper
 from cultivar.learning.hub.snapshots import Snapshots
 from cultivar.learning.hub.store import HubStore, Ingested
 from cultivar.record import Record
@@ -24,8 +26,11 @@ from cultivar.record import Record
 class HubSettings(Record):
     """How the hub works."""
 
-    batch: int = 5000
-    """How many messages are kept in one transaction, at most."""
+    batch: int = 10_000
+    """How many messages are kept in one transaction, at most: as many as wait, if they are fewer.
+    The more there are, the fewer rows of the counts each of them changes."""
+    consumers: int = 2
+    """How many batches are in hand at a time: while the database has one, another is read."""
     lease: float = 30.0
     """Seconds after which what a hub that died had in hand is handed to another."""
     rate: float = 1000.0
@@ -38,6 +43,10 @@ class HubSettings(Record):
     """How often insights are published."""
     workers: int = 4
     """How many requests are answered at a time."""
+    keep_days: int = 0
+    """For how many days generations are kept, at least; 0: for ever."""
+    keeper_seconds: float = 60.0
+    """How often the keeper looks; ten times as much lies between two hubs and what they forget."""
     http: tuple[str, int] = ("127.0.0.1", 0)
     """Where health and metrics are; port 0 is any that is free."""
 
@@ -68,6 +77,9 @@ class Hub:
         self._store, self._settings = store, settings or HubSettings()
         self.metrics = Metrics()
         """What it has done."""
+        # What is loaded by now stays for good; thousands of messages set off collections that would
+        # look at all of it each time.
+        gc.freeze()
         with ExitStack() as begun:
             self._begin(bus, begun, now)
             self._begun = begun.pop_all()
@@ -80,12 +92,24 @@ class Hub:
         self._insights = begun.enter_context(closing(insights))
         limits = Limits(chosen.rate, chosen.burst, now)
         self._receiver = Receiver(bus, self._store, limits, self.metrics, self._changed)
-        answers = Intelligence(tallies, self._snapshots, self.metrics)
-        responder = bus.serve(INTELLIGENCE, answers, chosen.workers)
-        self._responder = begun.enter_context(closing(responder))
-        policy = ConsumePolicy(batch=chosen.batch, lease=chosen.lease, max_pending=4 * chosen.batch)
-        consumer = bus.consume(GENERATIONS_STREAM.name, DURABLE, self._receiver, policy)
-        self._consumer = begun.enter_context(closing(consumer))
+        keeper = Keeper(self._store.retention, chosen.keep_days, chosen.keeper_seconds)
+        begun.enter_context(closing(keeper))
+        answers = Intelligence(self._store, self._snapshots, self.metrics)
+        self._responders = [
+            begun.enter_context(closing(bus.serve(subject, answers, chosen.workers)))
+            for subject in (INTELLIGENCE, f"{INTELLIGENCE}.*")
+        ]
+        policy = ConsumePolicy(
+            batch=chosen.batch,
+            lease=chosen.lease,
+            max_pending=2 * chosen.batch * chosen.consumers,
+        )
+        self._consumers = [
+            begun.enter_context(
+                closing(bus.consume(GENERATIONS_STREAM.name, DURABLE, self._receiver, policy))
+            )
+            for _ in range(chosen.consumers)
+        ]
         endpoint = Endpoint(chosen.http, self.health, self.metrics.text)
         self._endpoint = begun.enter_context(closing(endpoint))
 
@@ -98,8 +122,8 @@ class Hub:
         """How it is: of bus and database `ok`, or what is wrong, and how far counting is behind."""
         database = self._database_trouble()
         # Who consumes tells of the database, too.
-        consumer = "" if database else self._consumer.trouble
-        bus = self._responder.trouble or consumer
+        consumers = () if database else self._consumers
+        bus = next(filter(None, (each.trouble for each in (*self._responders, *consumers))), "")
         return {
             "status": "degraded" if bus or database else "ok",
             "bus": bus or "ok",

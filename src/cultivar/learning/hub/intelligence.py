@@ -5,7 +5,7 @@ The invariant: every request is answered; what is wrong with one is said under t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, TypeAlias, cast
 
 from msgspec import DecodeError, json
@@ -13,13 +13,15 @@ from msgspec import DecodeError, json
 from cultivar.bus.base import Message
 from cultivar.errors import CultivarError, NotKnownError, UsageError
 from cultivar.learning.combining import Combination, best_combinations, worst_combinations
-from cultivar.learning.defaults import default_for
 from cultivar.learning.failing import associated_with_failure
+from cultivar.learning.hub.failures import FailureStore
 from cultivar.learning.hub.metrics import Metrics
 from cultivar.learning.hub.snapshots import Snapshots
+from cultivar.learning.hub.store import HubStore
+from cultivar.learning.keeping import KeptDefaults
 from cultivar.learning.rates import Rate
 from cultivar.learning.statistics import QuestionStatistics, statistics_of
-from cultivar.learning.suggestion import AskedFor
+from cultivar.learning.suggestion import AskedFor, Suggestion
 from cultivar.ledger.tallying import TallyStore
 from cultivar.record import Record, field, to_builtins
 from cultivar.schema import MisfitError, read_as
@@ -46,23 +48,38 @@ class Request(Record):
     given: dict[str, Any] = field(default_factory=dict[str, Any])
     """The closed answers that are already there, by question."""
     questions: tuple[Question, ...] = ()
+    in_turn: bool = False
+    """Whether what is found for a question, else its default, is given for those after it."""
 
 
 Facts: TypeAlias = dict[str, Any]
 """An answer, as JSON has it."""
 
 
+class _Sources(Record):
+    """What answers are made of."""
+
+    tallies: TallyStore
+    defaults: KeptDefaults
+    failures: FailureStore
+
+
 class Intelligence:
     """The responder of `INTELLIGENCE`.
 
     Args:
-        tallies: The counts.
+        store: What the hub knows.
         snapshots: Where answers are kept.
         metrics: Where requests are counted.
     """
 
-    def __init__(self, tallies: TallyStore, snapshots: Snapshots, metrics: Metrics) -> None:
-        self._tallies, self._snapshots, self._metrics = tallies, snapshots, metrics
+    def __init__(self, store: HubStore, snapshots: Snapshots, metrics: Metrics) -> None:
+        self._snapshots, self._metrics = snapshots, metrics
+        self._sources = _Sources(
+            tallies=store.tallies,
+            defaults=KeptDefaults(store.tallies, snapshots.renewals),
+            failures=store.failures,
+        )
 
     def __call__(self, message: Message) -> bytes:
         """The answer to a request."""
@@ -92,15 +109,15 @@ class Intelligence:
         return answer
 
     def _worked_out(self, action: _Action, request: Request) -> Facts:
-        totals = self._tallies.totals(request.template_id).get(request.template_id, {})
-        if not totals:
+        extent = self._sources.tallies.extent(request.template_id)
+        if not extent.uses:
             raise NotKnownError("template", request.template_id, remedy="No instance has used it.")
         about = {
             "template_id": request.template_id,
-            "sample_size": sum(each.uses for each in totals.values()),
-            "instances": len({each.instance_id for each in totals}),
+            "sample_size": extent.uses,
+            "instances": extent.instances,
         }
-        return {**about, **action(self._tallies, request)}
+        return {**about, **action(self._sources, request)}
 
 
 def _read(data: bytes) -> Request:
@@ -115,35 +132,46 @@ def _read(data: bytes) -> Request:
     return request
 
 
-def _suggest_defaults(tallies: TallyStore, request: Request) -> Facts:
+def _suggest_defaults(sources: _Sources, request: Request) -> Facts:
     asked = [
         AskedFor(name=each.name, values=each.values, default=each.default)
         for each in request.questions
-    ] or _all_of(tallies, request)
-    found = [
-        suggestion
-        for each in asked
-        if (suggestion := default_for(each, request.given, tallies, request.template_id))
-    ]
+    ] or _all_of(sources.tallies, request)
+    found = list(_suggestions(sources, request, asked))
     return {
         "suggested_answers": {each.question: each.value for each in found},
         "confidence": min((each.confidence for each in found), default=0.0),
         "suggestions": {each.question: plain(each) for each in found},
+        "in_turn": request.in_turn,
     }
 
 
+def _suggestions(
+    sources: _Sources, request: Request, asked: Iterable[AskedFor]
+) -> Iterator[Suggestion]:
+    given = dict(request.given)
+    for each in asked:
+        found = sources.defaults.find(each, given, request.template_id)
+        answer = found.value if found else each.default
+        if request.in_turn and answer is not None:
+            given[each.name] = answer
+        if found:
+            yield found
+
+
 def _all_of(tallies: TallyStore, request: Request) -> list[AskedFor]:
-    rows = tallies.answers(request.template_id)
-    names = sorted({each.question for each in rows} - set(request.given))
+    names = [each for each in tallies.questions(request.template_id) if each not in request.given]
     return [AskedFor(name=each) for each in names[:_MOST]]
 
 
-def _get_failure_patterns(tallies: TallyStore, request: Request) -> Facts:
+def _get_failure_patterns(sources: _Sources, request: Request) -> Facts:
+    tallies = sources.tallies
     totals = tallies.totals(request.template_id).get(request.template_id, {}).values()
     failed = sum(each.failed for each in totals)
     rate = Rate(successes=failed, trials=failed + sum(each.succeeded for each in totals))
     return {
-        "common_failures": plain(associated_with_failure(tallies, request.template_id)),
+        "common_failures": plain(sources.failures.common(request.template_id)),
+        "failing_answers": plain(associated_with_failure(tallies, request.template_id)),
         "worst_combinations": _told(worst_combinations(tallies, request.template_id)),
         "total_failures": failed,
         "failure_rate": rate.estimate if rate.trials else None,
@@ -152,8 +180,8 @@ def _get_failure_patterns(tallies: TallyStore, request: Request) -> Facts:
     }
 
 
-def _query_answer_patterns(tallies: TallyStore, request: Request) -> Facts:
-    found = statistics_of(tallies, request.template_id)
+def _query_answer_patterns(sources: _Sources, request: Request) -> Facts:
+    found = statistics_of(sources.tallies, request.template_id)
     return {
         "success_rate": found.total.success,
         "success_interval": plain(found.total.interval),
@@ -165,8 +193,8 @@ def _query_answer_patterns(tallies: TallyStore, request: Request) -> Facts:
     }
 
 
-def _best_combinations(tallies: TallyStore, request: Request) -> Facts:
-    return {"combinations": _told(best_combinations(tallies, request.template_id))}
+def _best_combinations(sources: _Sources, request: Request) -> Facts:
+    return {"combinations": _told(best_combinations(sources.tallies, request.template_id))}
 
 
 def _shares(question: QuestionStatistics) -> list[Facts]:
@@ -194,7 +222,7 @@ def _plain(value: object) -> object:
     return dict(cast("Mapping[str, Any]", value)) if isinstance(value, Mapping) else str(value)
 
 
-_Action: TypeAlias = Callable[[TallyStore, Request], Facts]
+_Action: TypeAlias = Callable[[_Sources, Request], Facts]
 
 _ACTIONS: Final[Mapping[str, _Action]] = {
     "suggest_defaults": _suggest_defaults,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 _REMEMBERED: Final = 10_000
@@ -11,7 +12,7 @@ _REMEMBERED: Final = 10_000
 
 
 class Limits:
-    """Buckets by instance; used by one thread.
+    """Buckets by instance; safe to use from several threads.
 
     Args:
         rate: How many messages of an instance are heard per second, in the long run.
@@ -24,16 +25,25 @@ class Limits:
     ) -> None:
         self._rate, self._burst, self._now = rate, burst, now
         self._buckets: dict[str, tuple[float, float]] = {}
+        self._lock = threading.Lock()
 
     def allow(self, instance_id: str) -> bool:
         """Take one token of the instance; False where it has none left."""
-        now = self._now()
-        left = self._left(instance_id, now)
-        allowed = left >= 1
-        if instance_id not in self._buckets and len(self._buckets) >= _REMEMBERED:
-            self._forget(now)
-        self._buckets[instance_id] = (left - allowed, now)
+        with self._lock:
+            now = self._now()
+            left = self._left(instance_id, now)
+            allowed = left >= 1
+            if instance_id not in self._buckets and len(self._buckets) >= _REMEMBERED:
+                self._forget(now)
+            self._buckets[instance_id] = (left - allowed, now)
         return allowed
+
+    def give_back(self, taken: Mapping[str, int]) -> None:
+        """Put back how many tokens of each instance were taken for messages that come again."""
+        with self._lock:
+            now = self._now()
+            for each, tokens in taken.items():
+                self._buckets[each] = (min(self._burst, self._left(each, now) + tokens), now)
 
     def _left(self, instance_id: str, now: float) -> float:
         left, at = self._buckets.get(instance_id, (self._burst, now))

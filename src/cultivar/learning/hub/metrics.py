@@ -13,6 +13,7 @@ _HELP: Final = {
     "dead_lettered": "Messages that went to the dead letters.",
     "refused": "Of these, those that claimed another instance's id.",
     "limited": "Of these, those of instances that sent too many.",
+    "too_old": "Of these, those of generations that are older than what is kept.",
     "insights": "Insights that were published.",
     "requests": "Requests that were answered.",
     "request_errors": "Of these, those that were answered with an error.",

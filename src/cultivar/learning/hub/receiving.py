@@ -7,6 +7,7 @@ dead letter that says why.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Final
@@ -78,15 +79,18 @@ class Receiver:
         began = time.monotonic()
         self._metrics.add("received", len(batch))
         good: list[GenerationMessage] = []
-        letters: list[Message] = []
+        letters: list[tuple[Message, _Letter]] = []
         for each in batch:
             try:
                 good.append(self._read(each.message))
             except _Letter as letter:
-                letters.append(_letter(each, str(letter)))
-                self._count_letter(letter)
-        ingested = self._store.ingest(good)
-        self._bury(letters)
+                letters.append((_letter(each, str(letter)), letter))
+        try:
+            ingested = self._store.ingest(good)
+            self._bury(letters)
+        except BaseException:  # all of it comes again, and is no more than it was
+            self._limits.give_back(Counter(each.instance_id for each in good))
+            raise
         self._note(ingested, len(batch), good)
         self._metrics.worked(time.monotonic() - began)
 
@@ -97,21 +101,22 @@ class Receiver:
         except (ValueError, RecursionError) as error:
             raise _Letter(str(error), "refused" if _is_claim(message, sender) else "") from error
         _refuse_odd(found)
+        if self._store.retention.has_forgotten(found):
+            raise _Letter("it is older than what the hub keeps", "too_old")
         if not self._limits.allow(found.instance_id):
             raise _Letter(f"{found.instance_id!r} sends more than is heard of one", "limited")
         return found
 
-    def _bury(self, letters: Sequence[Message]) -> None:
+    def _bury(self, letters: Sequence[tuple[Message, _Letter]]) -> None:
         if not letters:
             return
-        published = self._bus.publish_all(letters)
+        published = self._bus.publish_all([message for message, _ in letters])
         if published.failed:
             raise BusUnavailableError(f"Dead letters were not stored: {published.why}")
         self._metrics.add("dead_lettered", len(letters))
-
-    def _count_letter(self, letter: _Letter) -> None:
-        if letter.counted_as:
-            self._metrics.add(letter.counted_as)
+        for name, number in Counter(why.counted_as for _, why in letters).items():
+            if name:
+                self._metrics.add(name, number)
 
     def _note(self, ingested: Ingested, number: int, good: Sequence[GenerationMessage]) -> None:
         self._metrics.add("counted", ingested.counted)

@@ -5,39 +5,46 @@ The invariant: a generation is counted in the transaction that first keeps it, a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime
-from typing import Any, Final, cast
+from typing import Any, Final, TypeAlias, cast
 
 from msgspec import json
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from cultivar.errors import StoreUnavailableError
-from cultivar.learning.hub.tables import generations, prepare
-from cultivar.learning.messages import GenerationMessage, observed
+from cultivar.learning.hub.failures import FailureStore, keep_failures
+from cultivar.learning.hub.retention import Retention
+from cultivar.learning.hub.tables import generations, moment, prepare
+from cultivar.learning.messages import GenerationMessage, made_at, observed
 from cultivar.ledger.columns import storable
-from cultivar.ledger.counting import tally
+from cultivar.ledger.counting import Sums
 from cultivar.ledger.database import connect
 from cultivar.ledger.tallies import SqlTallies
+from cultivar.ledger.upserts import from_columns, in_columns, insert_together
 from cultivar.record import Record
 
 _NAMES: Final = tuple(each.name for each in generations.columns)
-_TYPES: Final = (
+TYPES: Final = (
     *("text", "text", "text", "text", "jsonb", "jsonb", "jsonb"),
     *("bool", "float8", "timestamptz", "timestamptz"),
 )
-_ARRAYS: Final = ", ".join(f"%s::{each}[]" for each in _TYPES)
-_PARTS: Final = ", ".join(f"json_extract(value, '$[{at}]')" for at in range(len(_NAMES)))
-_INTO: Final = f"INSERT INTO {generations.name} ({', '.join(_NAMES)})"
-_NEW: Final = "ON CONFLICT (id) DO NOTHING RETURNING id"
-_POSTGRESQL: Final = f"{_INTO} SELECT * FROM unnest({_ARRAYS}) {_NEW}"
-# Without WHERE, SQLite takes ON for that of a join.
-_SQLITE: Final = f"{_INTO} SELECT {_PARTS} FROM json_each(?) WHERE true {_NEW}"
+"""Of the columns of the generations, as PostgreSQL calls them."""
 
-_LARGEST: Final = 2**63
+_INTO: Final = f"INSERT INTO {generations.name} ({', '.join(_NAMES)})"
+# By the id, and where there are partitions by the time that the message says, too.
+_POSTGRESQL: Final = f"{_INTO} {from_columns(TYPES)} ON CONFLICT DO NOTHING RETURNING id"
+_KNOWN: Final = f"SELECT id FROM {generations.name} WHERE id IN (SELECT value FROM json_each(?))"
 
 _BLAMED: Final = ("22", "23", "54")
 """Classes of SQLSTATE that speak of the data, not of the server: it is none, or it is too large."""
+
+
+Row: TypeAlias = tuple[object, ...]
+"""A row of the generations, in the order of their columns."""
 
 
 class UnstorableError(ValueError):
@@ -69,11 +76,17 @@ class HubStore:
         self._database = connect(url)
         try:
             prepare(self._database)
+            self.retention = Retention(self._database)
+            """How far back what was counted is known."""
         except StoreUnavailableError:
             self._database.close()
             raise
+        # A file has one writer; SQLite lets others sleep longer than they have to wait.
+        self._turn = threading.Lock() if self._database.is_sqlite else nullcontext()
         self.tallies = SqlTallies(self._database)
         """The counts of all instances."""
+        self.failures = FailureStore(self._database)
+        """The failure patterns of all instances."""
 
     @property
     def name(self) -> str:
@@ -87,11 +100,9 @@ class HubStore:
             StoreUnavailableError: The database is down; nothing was kept.
             UnstorableError: It does not take the batch; nothing was kept.
         """
-        # All hubs insert in one order, so that none waits for another in a circle.
-        ordered = {storable(each.id): each for each in reversed(messages)}
-        rows = [_row(key, ordered[key]) for key in sorted(ordered)]
+        batch = _Batch(messages)
         try:
-            new = self._keep(rows, ordered)
+            new = self._keep(batch) if messages else []
         except StoreUnavailableError as error:
             if _is_of_data(error):
                 raise UnstorableError(str(error)) from error
@@ -115,28 +126,55 @@ class HubStore:
         """Let go of the database."""
         self._database.close()
 
-    def _keep(
-        self, rows: Sequence[Sequence[object]], messages: dict[str, GenerationMessage]
-    ) -> list[GenerationMessage]:
+    def _keep(self, batch: _Batch) -> list[GenerationMessage]:
         """The messages that were new."""
-        if not rows:
-            return []
-        with self._database.write() as connection:
-            if self._database.is_sqlite:
-                parameters: tuple[object, ...] = (json.encode(rows).decode(),)
-                found = connection.exec_driver_sql(_SQLITE, parameters)
-            else:
-                parameters = tuple(list(column) for column in zip(*rows, strict=True))
-                found = connection.exec_driver_sql(_POSTGRESQL, parameters)
-            new = [messages[key] for key in found.scalars()]
-            tally(connection, self._database, map(observed, new))
+        with self._turn, self._database.write() as connection:
+            new = [batch.messages[key] for key in self._insert(connection, batch.rows)]
+            keep_failures(connection, self._database, new)
+            batch.sums_of(new).write(connection, self._database)
+        return new
+
+    def _insert(self, connection: Connection, rows: Mapping[str, Row]) -> Sequence[str]:
+        """The ids of the rows that were new."""
+        if not self._database.is_sqlite:
+            found = connection.exec_driver_sql(_POSTGRESQL, in_columns(rows.values()))
+            return found.scalars().all()
+        ids = json.encode(list(rows)).decode()
+        known = set(connection.exec_driver_sql(_KNOWN, (ids,)).scalars())
+        new = [key for key in rows if key not in known]
+        insert_together(connection, _INTO, [rows[key] for key in new])
         return new
 
 
-def _row(key: str, message: GenerationMessage) -> tuple[object, ...]:
+class _Batch:
+    """Messages, made ready before the transaction: it holds rows that other hubs wait for.
+
+    Args:
+        messages: What is to be kept.
+    """
+
+    def __init__(self, messages: Sequence[GenerationMessage]) -> None:
+        self.messages = {storable(each.id): each for each in reversed(messages)}
+        now = moment(datetime.now(UTC))
+        # All hubs insert in one order, so that none waits for another in a circle.
+        self.rows = {key: row_of(self.messages[key], now) for key in sorted(self.messages)}
+        self._sums = Sums(map(observed, self.messages.values()))
+
+    def sums_of(self, new: Sequence[GenerationMessage]) -> Sums:
+        """What new messages of it add to the counts; mostly all are new."""
+        return self._sums if len(new) == len(self.rows) else Sums(map(observed, new))
+
+
+def row_of(message: GenerationMessage, now: str) -> Row:
+    """What is kept of a message.
+
+    Args:
+        message: As it came.
+        now: When that was.
+    """
     chosen = None if message.chosen is None else _json(message.chosen)
     return (
-        key,
+        storable(message.id),
         storable(message.template_id),
         storable(message.template_version),
         storable(message.instance_id),
@@ -145,17 +183,20 @@ def _row(key: str, message: GenerationMessage) -> tuple[object, ...]:
         _json(message.failures),
         message.success,
         message.quality_score,
-        _moment(message.generated_at or datetime.now(UTC)),
-        _moment(datetime.now(UTC)),
+        moment(made_at(message)),
+        now,
     )
 
 
 def _json(value: object) -> str:
+    """JSON whose texts every database takes."""
+    text = json.encode(value).decode()
+    if text.isascii() and "\\u0000" not in text:
+        return text
     return json.encode(_storable(value)).decode()
 
 
 def _storable(value: object) -> object:
-    """JSON whose texts every database takes."""
     if isinstance(value, str):
         return storable(value)
     if isinstance(value, dict):
@@ -163,14 +204,7 @@ def _storable(value: object) -> object:
         return {storable(name): _storable(each) for name, each in pairs}
     if isinstance(value, list | tuple):
         return [_storable(each) for each in cast("Sequence[object]", value)]
-    if isinstance(value, int) and not -_LARGEST <= value < _LARGEST:
-        return str(value)
     return value
-
-
-def _moment(at: datetime) -> str:
-    """As SQLAlchemy writes it in a file, and with the zone, which a server must be told."""
-    return at.astimezone(UTC).isoformat(" ", "microseconds")
 
 
 def _is_of_data(error: StoreUnavailableError) -> bool:
