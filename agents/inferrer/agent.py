@@ -8,12 +8,11 @@ from cultivar.generation.vault import Vault
 from cultivar.generation.workshop import Workshop
 from cultivar.inference.infer import proposer
 from cultivar.inference.model import InferenceReply, accept, combiner, messages
-from cultivar.ledger.tallying import TallyStore
+from cultivar.learning.learned import Learned
 from cultivar.llm.base import ModelDoor
 from cultivar.roles import INFERRER, Inference, InferenceOrder
-from cultivar.settings import Settings
 from cultivar.templating.making.making import Making
-from cultivar.templating.questions.interview import Propose, nothing
+from cultivar.templating.questions.interview import Propose
 from cultivar.templating.template import Template
 
 
@@ -29,20 +28,12 @@ def answer(order: InferenceOrder, context: Context) -> Inference:
 
 
 def _proposer(order: InferenceOrder, template: Template, context: Context) -> Propose:
-    """What the task says on a question, read by a model too where there is one; then the ledger."""
-    door, learned = context.get(ModelDoor), _learned(template, context)
+    """What the task says on a question, read by a model too where there is one; then experience."""
+    door = context.get(ModelDoor)
+    learned = context.get(Learned).proposer(order.run_id, template)
     if not door.available:
         return proposer(order.task, template, learned)
     asked = messages(order.task, template, context.prompts["infer"])
     reply = door.ask(order.run_id, "inferrer", asked, InferenceReply)
     read = accept(reply, order.task, template)
     return combiner(order.task, template, model=read, learned=learned)
-
-
-def _learned(template: Template, context: Context) -> Propose:
-    """What earlier generations speak for, unless the user wants the template's own defaults."""
-    if not context.get(Settings).learned_defaults:
-        return nothing
-    from cultivar.learning.proposing import smart_defaults
-
-    return smart_defaults(template, context.get(TallyStore))

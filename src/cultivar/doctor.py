@@ -7,15 +7,19 @@ import sys
 from collections.abc import Callable
 from typing import Literal
 
-from cultivar.errors import CultivarError
+from cultivar.bus.base import Bus, Message
+from cultivar.bus.subjects import INTELLIGENCE, subject_of
+from cultivar.errors import CultivarError, UnavailableError
 from cultivar.ledger.base import Ledger, PatternStore
+from cultivar.ledger.outgoing import Outbox
 from cultivar.llm.base import ModelDoor
 from cultivar.machine import Machine
 from cultivar.memory.base import Memory
 from cultivar.record import Record
 from cultivar.sandbox.choose import probe
+from cultivar.settings import Settings
 from cultivar.templating.origins.catalog import Catalog
-from cultivar.wiring import Services
+from cultivar.wiring import Services, line_of
 
 State = Literal["good", "fair", "bad"]
 """`fair`: it works, and could be better; `bad`: something that is needed does not work."""
@@ -102,6 +106,48 @@ def _memory(services: Services) -> list[Finding]:
     return [Finding(part="memory", state="good", what=f"{count} failure patterns")]
 
 
+def _bus(services: Services) -> list[Finding]:
+    settings = services.settings
+    if not settings.bus.url:
+        return [Finding(part="bus", state="good", what="none: nobody else learns from it")]
+    address = _without_password(settings.bus.url)
+    try:
+        bus = line_of(services).bus()
+    except UnavailableError as error:
+        return [Finding(part="bus", state="fair", what=error.what, remedy=error.remedy)]
+    good = Finding(part="bus", state="good", what=f"{address}, as {settings.instance_id}")
+    return [good, _hub(bus, settings)]
+
+
+def _hub(bus: Bus, settings: Settings) -> Finding:
+    asked = Message(subject=subject_of(INTELLIGENCE, settings.instance_id), data=b"{}")
+    try:
+        bus.request(asked, settings.learning.hub_timeout)
+    except UnavailableError as error:
+        return Finding(part="hub", state="fair", what=error.what, remedy=error.remedy)
+    return Finding(part="hub", state="good", what="one answers")
+
+
+def _outbox(services: Services) -> list[Finding]:
+    outbox, name = services.need(Outbox), services.settings.instance_id
+    waiting, parked = outbox.waiting(name), outbox.parked(name)
+    found: list[Finding] = []
+    if waiting:
+        what = f"{_counted(waiting, 'waits', 'wait')} to be told"
+        remedy = "`cultivar learn` tells what waits."
+        found.append(Finding(part="outbox", state="fair", what=what, remedy=remedy))
+    if parked:
+        refused = _counted(len(parked), "was", "were")
+        what = f"{refused} refused by the bus, the last since: {parked[-1].reason}"
+        remedy = "`cultivar learn --retry` tries again, once that is mended."
+        found.append(Finding(part="outbox", state="fair", what=what, remedy=remedy))
+    return found
+
+
+def _counted(number: int, one: str, many: str) -> str:
+    return f"1 generation {one}" if number == 1 else f"{number:,} generations {many}"
+
+
 def _templates(services: Services) -> list[Finding]:
     catalog = services.need(Catalog)
     count = len(catalog.all())
@@ -123,5 +169,7 @@ _PARTS: dict[str, Callable[[Services], list[Finding]]] = {
     "model": _model,
     "ledger": _ledger,
     "memory": _memory,
+    "bus": _bus,
+    "outbox": _outbox,
     "templates": _templates,
 }

@@ -497,6 +497,8 @@ class OpenQuestion(Record):
     help: str
     default: Json
     """The proposed answer."""
+    evidence: str = ""
+    """What the proposal goes by; empty where it is the template's own default."""
     choices: tuple[tuple[str, Json], ...] = ()
     """Label and value, where the answers are closed."""
     secret: bool = False

@@ -153,6 +153,46 @@ def test_in_the_background_each_is_published_as_it_comes(
     assert basket.ids == first + second
 
 
+def test_what_waits_from_earlier_is_caught_up_with(
+    ledger: SqlLedger, open_bus: Callable[[], Bus]
+) -> None:
+    ids = record(ledger, 450)
+    with closing(Publisher(ledger.outbox, open_bus, "local")) as publisher:
+        publisher.catch_up()
+        assert until(lambda: not ledger.outbox.pending("local"))
+    with closing(open_bus()) as bus:
+        assert arrived(bus, 450).ids == ids
+
+
+def test_catching_up_with_nothing_opens_no_bus_and_in_vain_tells_nobody(
+    ledger: SqlLedger, caplog: pytest.LogCaptureFixture
+) -> None:
+    tries: list[str] = []
+
+    def down() -> Bus:
+        tries.append("opened")
+        raise BusUnavailableError("The bus is down.")
+
+    for records in (0, 1):
+        record(ledger, records)
+        with closing(Publisher(ledger.outbox, down, "local")) as publisher:
+            publisher.catch_up()
+        assert len(tries) == records
+    assert not [each for each in caplog.records if each.levelname == "WARNING"]
+    assert len(ledger.outbox.pending("local")) == 1
+
+
+def test_a_bus_that_is_shared_stays_open(ledger: SqlLedger, open_bus: Callable[[], Bus]) -> None:
+    with closing(open_bus()) as bus:
+        for _ in range(2):
+            record(ledger)
+            with closing(
+                Publisher(ledger.outbox, lambda: bus, "local", shares_bus=True)
+            ) as publisher:
+                assert publisher.publish_pending(20)
+        assert len(arrived(bus, 2).ids) == 2
+
+
 def test_two_publishers_of_one_outbox_lose_nothing_and_repeat_only_ids(
     ledger: SqlLedger, open_bus: Callable[[], Bus]
 ) -> None:

@@ -8,6 +8,7 @@ from typing import cast
 from cultivar.application.generating import Generated, Generating
 from cultivar.application.looking import Looking
 from cultivar.application.opened import Ask
+from cultivar.application.telling import Telling
 from cultivar.application.upgrading import Upgraded, Upgrading
 from cultivar.errors import UsageError
 from cultivar.generation.vault import Vault
@@ -16,7 +17,7 @@ from cultivar.model import Json
 from cultivar.record import replace
 
 
-class Cultivar(Generating, Upgrading, Looking):
+class Cultivar(Generating, Upgrading, Looking, Telling):
     """A workspace that is open: generate in it, bring it up to date, ask what was generated."""
 
     def resume(
@@ -42,7 +43,7 @@ class Cultivar(Generating, Upgrading, Looking):
         secrets = {name: cast("Json", value) for name, value in (answers or {}).items()}
         self.services.need(Vault).hold(run.id, secrets)
         self.services.need(Vault).demand(run.id, run.order.secrets)
-        with self._failing(run.id):
+        with self._publishing(), self._failing(run.id):
             machine, graph = self._machine(run.graph)
             order = replace(run.order, force=run.order.force or force)
             if force:

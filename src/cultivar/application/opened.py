@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from functools import partial
 from types import TracebackType
-from typing import Any, Final, Self, cast
+from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 from cultivar.agent import Context
 from cultivar.definitions import Definitions
@@ -14,12 +13,14 @@ from cultivar.errors import AnswerError, CultivarError
 from cultivar.generation.vault import Vault
 from cultivar.graph import Graph
 from cultivar.ledger.base import Ledger
-from cultivar.ledger.outgoing import Outbox
 from cultivar.machine import Halt, Listener, Machine
 from cultivar.model import Answer, Json, OpenQuestion
 from cultivar.settings import NO_MODEL, Settings, load_settings
 from cultivar.templating.template import Template
 from cultivar.wiring import Services
+
+if TYPE_CHECKING:
+    from cultivar.learning.publishing import Publisher
 
 _LAST_SECONDS: Final = 0.4
 """How long the end of a run may wait for the bus."""
@@ -85,21 +86,21 @@ class Opened:
     @contextmanager
     def _publishing(self) -> Generator[None]:
         """Tell others what is recorded meanwhile, where there is a bus; the rest waits its turn."""
-        settings = self.services.settings
-        if not settings.bus.url:
-            yield
-            return
-        from cultivar.bus.nats import NatsBus
+        publisher = self._publisher()
+        if publisher is not None:
+            publisher.prepare()
+        yield
+        if publisher is not None:
+            publisher.publish_pending(_LAST_SECONDS)
+
+    def _publisher(self) -> Publisher | None:
+        """Who tells others what this ledger records; None where there is no bus."""
+        if not self.services.settings.bus.url:
+            return None
         from cultivar.learning.publishing import Publisher
 
-        outbox = self.services.need(Outbox)
-        publisher = Publisher(outbox, partial(NatsBus, settings.bus), settings.instance_id)
-        publisher.prepare()
-        try:
-            yield
-            publisher.publish_pending(_LAST_SECONDS)
-        finally:
-            publisher.close()
+        self.services.need(Ledger)
+        return self.services.given(Publisher)
 
     @contextmanager
     def _failing(self, run_id: str) -> Generator[None]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Final, TypeAlias
 
 from cultivar.learning.rates import Rate, normal
 from cultivar.learning.weighing import FLOOD, bounded, combined, effective
@@ -39,6 +39,18 @@ class Difference(Record):
     """How many instances, if all told as much, would tell this."""
 
     @property
+    def reversed(self) -> Difference:
+        """The same, the second against the first."""
+        return Difference(
+            first=self.second,
+            second=self.first,
+            estimate=-self.estimate,
+            error=self.error,
+            weight=self.weight,
+            instances=self.instances,
+        )
+
+    @property
     def score(self) -> float:
         """The estimate in standard errors."""
         return self.estimate / self.error
@@ -52,17 +64,23 @@ class Difference(Record):
 class _Voice:
     """What one instance says of the two."""
 
-    __slots__ = ("first", "second", "strata", "weight")
+    __slots__ = ("first", "first_noise", "second", "second_noise", "variance", "weight")
 
     def __init__(self) -> None:
-        self.strata: list[tuple[float, float, float, float, float]] = []
-        """Of each its weight, and of both what succeeded and was tried."""
         self.weight = self.first = self.second = 0.0
         """The sum of the weights, and of the rates as they weigh."""
+        self.first_noise = self.second_noise = 0.0
+        """The variance that chance gives these rates, for a scatter of 1."""
+        self.variance = 0.0
+        """The variance that chance gives their difference."""
 
     @property
     def difference(self) -> float:
         return (self.first - self.second) / self.weight
+
+
+_Trial: TypeAlias = tuple[_Voice, float, float, float, float, float, float]
+"""Of one stratum who speaks, and of both what succeeded, what was tried and the variance of it."""
 
 
 UNKNOWN: Final = Difference(
@@ -88,18 +106,20 @@ def compare(first: Cells, second: Cells, versions: Mapping[str, float]) -> Diffe
         second: What was counted of the other.
         versions: The weight of each version; 1 for those that are not named.
     """
-    voices = _voices(first, second, versions)
+    voices, trials = _heard(first, second, versions)
     weights = bounded([each.weight for each in voices], FLOOD / 4)
     if not (whole := sum(weights)):
         return UNKNOWN
     shares = [each / whole for each in weights]
-    p, q = _mean(voices, shares, "first"), _mean(voices, shares, "second")
-    noises = [_noise(each, _smoothed(p, whole), _smoothed(q, whole)) for each in voices]
+    p = sum(share * each.first / each.weight for each, share in zip(voices, shares, strict=True))
+    q = sum(share * each.second / each.weight for each, share in zip(voices, shares, strict=True))
+    _scatter(trials, _smoothed(p, whole), _smoothed(q, whole))
     said = [each.difference for each in voices]
-    estimate, error = combined(said, weights, [each.variance for each in noises])
+    variances = [each.variance / each.weight**2 for each in voices]
+    estimate, error = combined(said, weights, variances)
     return Difference(
-        first=_rate(p, shares, [each.first for each in noises]),
-        second=_rate(q, shares, [each.second for each in noises]),
+        first=_rate(p, shares, [each.first_noise / each.weight**2 for each in voices]),
+        second=_rate(q, shares, [each.second_noise / each.weight**2 for each in voices]),
         estimate=estimate,
         error=error,
         weight=whole,
@@ -107,9 +127,12 @@ def compare(first: Cells, second: Cells, versions: Mapping[str, float]) -> Diffe
     )
 
 
-def _voices(first: Cells, second: Cells, versions: Mapping[str, float]) -> list[_Voice]:
-    """What each instance says that used both in one stratum."""
+def _heard(
+    first: Cells, second: Cells, versions: Mapping[str, float]
+) -> tuple[list[_Voice], list[_Trial]]:
+    """What each instance says that used both in one stratum, and of which strata."""
     voices: dict[str, _Voice] = {}
+    trials: list[_Trial] = []
     for stratum, (good, bad) in first.items():
         other_good, other_bad = second.get(stratum, _NOTHING)
         n, m = good + bad, other_good + other_bad
@@ -119,19 +142,14 @@ def _voices(first: Cells, second: Cells, versions: Mapping[str, float]) -> list[
         voice = voices.get(stratum.instance_id)
         if voice is None:
             voice = voices[stratum.instance_id] = _Voice()
-        voice.strata.append((weight, good, n, other_good, m))
+        one, other = weight * weight / n, weight * weight / m
         voice.weight += weight
         voice.first += weight * good / n
         voice.second += weight * other_good / m
-    return list(voices.values())
-
-
-def _mean(voices: list[_Voice], shares: list[float], arm: Literal["first", "second"]) -> float:
-    """The standardised rate of one of the two."""
-    whole = 0.0
-    for voice, share in zip(voices, shares, strict=True):
-        whole += share * (voice.first if arm == "first" else voice.second) / voice.weight
-    return whole
+        voice.first_noise += one
+        voice.second_noise += other
+        trials.append((voice, good, n, one, other_good, m, other))
+    return list(voices.values()), trials
 
 
 def _smoothed(mean: float, weight: float) -> float:
@@ -139,26 +157,12 @@ def _smoothed(mean: float, weight: float) -> float:
     return (mean * weight + 0.5) / (weight + 1)
 
 
-class _Noise(NamedTuple):
-    """The variance that chance gives what an instance says; of the rates, for a scatter of 1."""
-
-    variance: float
-    first: float
-    second: float
-
-
-def _noise(voice: _Voice, p: float, q: float) -> _Noise:
-    """How chance scatters what an instance says, each stratum's rates drawn to the common ones."""
-    variance = first = second = 0.0
+def _scatter(trials: list[_Trial], p: float, q: float) -> None:
+    """How chance scatters what instances say, each stratum's rates drawn to the common ones."""
     borrowed_p, borrowed_q = _BORROWED * p, _BORROWED * q
-    for weight, x, n, y, m in voice.strata:
+    for voice, x, n, one, y, m, other in trials:
         a, b = (x + borrowed_p) / (n + _BORROWED), (y + borrowed_q) / (m + _BORROWED)
-        one, other = weight * weight / n, weight * weight / m
-        first += one
-        second += other
-        variance += one * a * (1 - a) + other * b * (1 - b)
-    square = voice.weight**2
-    return _Noise(variance / square, first / square, second / square)
+        voice.variance += one * a * (1 - a) + other * b * (1 - b)
 
 
 def _rate(mean: float, shares: list[float], noises: list[float]) -> Rate:

@@ -43,7 +43,9 @@ class Contest(Record):
         pair = (first, second)
         if pair not in self.differences:
             cells = self.cells.get(first, {}), self.cells.get(second, {})
-            self.differences[pair] = compare(*cells, self.ground.versions)
+            found = compare(*cells, self.ground.versions)
+            self.differences[pair] = found
+            self.differences[second, first] = found.reversed
         return self.differences[pair]
 
     def best(self, candidates: tuple[Key, ...]) -> Key | None:

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
-from typing import TypeAlias
 
 from cultivar.bus.base import Bus, BusUnavailableError, Message, TooLargeError
+from cultivar.bus.opening import OpenBus
 from cultivar.bus.subjects import GENERATION, subject_of
 from cultivar.errors import CultivarError
 from cultivar.ledger.outgoing import Outbox, Outgoing
@@ -26,8 +26,8 @@ _LOG = logging.getLogger(__name__)
 _PATIENCE = 1.0
 """Seconds that `close` gives a batch that is under way."""
 
-OpenBus: TypeAlias = Callable[[], Bus]
-"""Opens the bus; raises while it is down."""
+_LAST_SECONDS = 0.4
+"""Seconds that `close` gives what is caught up with."""
 
 
 class PublishPolicy(Record):
@@ -48,9 +48,10 @@ class Publisher:
 
     Args:
         outbox: Where it waits.
-        open_bus: Opens the bus when there is something to tell; the publisher closes it.
+        open_bus: Opens the bus when there is something to tell.
         instance_id: Whose rows are published, and under whose subject.
         policy: How; the usual way without it.
+        shares_bus: Whether others use the bus too, and close it; else the publisher does.
     """
 
     def __init__(
@@ -59,9 +60,15 @@ class Publisher:
         open_bus: OpenBus,
         instance_id: str,
         policy: PublishPolicy | None = None,
+        *,
+        shares_bus: bool = False,
     ) -> None:
         self._policy = policy or PublishPolicy()
-        self._sender = _Sender(outbox, open_bus, instance_id, self._policy.batch)
+        door = _Door(open_bus, shares_bus=shares_bus)
+        self._sender = _Sender(outbox, door, instance_id, self._policy.batch)
+        self._catching_up: threading.Thread | None = None
+        self._work: threading.Thread | None = None
+        self._has_waited = False
         self._closing = threading.Event()
         self._is_started = False
         self._trouble = ""
@@ -80,6 +87,11 @@ class Publisher:
         """Open the bus in the background, so that `publish_pending` has less to wait for."""
         threading.Thread(target=self._prepare, daemon=True).start()
 
+    def catch_up(self) -> None:
+        """Publish in the background, once, what waits from earlier; the bus stays shut if none."""
+        self._catching_up = threading.Thread(target=self._catch_up, name="outbox", daemon=True)
+        self._catching_up.start()
+
     def publish_pending(self, limit_seconds: float) -> bool:
         """Publish what waits, if that takes no longer; what is left waits for the next time.
 
@@ -89,16 +101,30 @@ class Publisher:
         Returns:
             Whether nothing is left.
         """
+        if self._work is not None and self._work.is_alive():
+            return False  # one long wait is enough: a bus that hangs slows nothing further
         emptied = threading.Event()
-        work = threading.Thread(target=self._publish_once, args=(emptied,), daemon=True)
-        work.start()
-        work.join(limit_seconds)
+        self._work = threading.Thread(target=self._publish_once, args=(emptied,), daemon=True)
+        self._work.start()
+        self._work.join(limit_seconds)
+        self._has_waited = self._has_waited or self._work.is_alive()
         return emptied.is_set()
 
     def close(self) -> None:
         """End; the outbox is not touched after it, and what is left waits in it."""
         self._closing.set()
+        if self._catching_up is not None and not self._has_waited:
+            self._catching_up.join(_LAST_SECONDS)
         self._sender.close(_PATIENCE if self._is_started else 0)
+
+    def _catch_up(self) -> None:
+        try:
+            while self._sender.send():
+                pass
+        except CultivarError as error:  # nobody asked for it: who does is told
+            _LOG.info("what waits from earlier cannot be published just now: %s", error)
+        except _ClosedError:
+            return
 
     def _prepare(self) -> None:
         try:
@@ -130,7 +156,7 @@ class Publisher:
     def _struggle(self, error: CultivarError, pause: float = 0.0) -> float:
         """Note what is wrong, once; how long to wait after it."""
         was, self._trouble = self._trouble, str(error)
-        if not was:
+        if not was and not self._closing.is_set():
             _LOG.warning("nothing can be published just now: %s", error)
         longer = pause * 2 if was else 0.0
         return min(max(longer, self._policy.backoff), self._policy.longest_pause)
@@ -140,14 +166,36 @@ class _ClosedError(Exception):
     """The publisher was closed."""
 
 
+class _Door:
+    """The bus, once it is opened."""
+
+    def __init__(self, open_bus: OpenBus, *, shares_bus: bool) -> None:
+        self._open_bus, self._shares_bus = open_bus, shares_bus
+        self._bus: Bus | None = None
+
+    def opened(self) -> Bus:
+        """The bus.
+
+        Raises:
+            UnavailableError: It is down.
+        """
+        self._bus = self._bus or self._open_bus()
+        return self._bus
+
+    def shut(self) -> None:
+        """Close it, unless others use it."""
+        bus, self._bus = self._bus, None
+        if bus is not None and not self._shares_bus:
+            bus.close()
+
+
 class _Sender:
     """Sends one batch after the other, for whichever thread has the turn."""
 
-    def __init__(self, outbox: Outbox, open_bus: OpenBus, instance_id: str, batch: int) -> None:
-        self._box, self._open_bus = outbox, open_bus
+    def __init__(self, outbox: Outbox, door: _Door, instance_id: str, batch: int) -> None:
+        self._box, self._door = outbox, door
         self._instance_id, self._batch = instance_id, batch
         self._subject = subject_of(GENERATION, instance_id)
-        self._bus: Bus | None = None
         self._turn, self._reach = threading.Lock(), threading.Lock()
         self._is_closed = False
 
@@ -168,7 +216,7 @@ class _Sender:
             UnavailableError: It is down.
         """
         with self._our_turn():
-            self._opened()
+            self._door.opened()
 
     def close(self, patience: float) -> None:
         """Let nobody reach the outbox any more; who is still sending hangs up after it."""
@@ -177,7 +225,7 @@ class _Sender:
         with self._reach:
             self._is_closed = True
         if self._turn.acquire(blocking=False):
-            self._hang_up()
+            self._door.shut()
             self._turn.release()
 
     def _send(self) -> bool:
@@ -186,7 +234,7 @@ class _Sender:
         if not waiting:
             return False
         rows = {each.generation_id: each for each in waiting}
-        bus = self._opened()
+        bus = self._door.opened()
         published = bus.publish_all([self._message(each) for each in waiting])
         self._told(*(rows[each.id] for each in published.stored))
         for each in published.refused:
@@ -214,10 +262,6 @@ class _Sender:
             with self._outbox() as outbox:
                 outbox.published(tuple(each.sequence for each in rows))
 
-    def _opened(self) -> Bus:
-        self._bus = self._bus or self._open_bus()
-        return self._bus
-
     @contextmanager
     def _our_turn(self) -> Generator[None]:
         """One thread at a time; who is closed while it has the turn hangs up after it."""
@@ -226,7 +270,7 @@ class _Sender:
                 yield
             finally:
                 if self._is_closed:
-                    self._hang_up()
+                    self._door.shut()
 
     @contextmanager
     def _outbox(self) -> Generator[Outbox]:
@@ -234,8 +278,3 @@ class _Sender:
             if self._is_closed:
                 raise _ClosedError
             yield self._box
-
-    def _hang_up(self) -> None:
-        bus, self._bus = self._bus, None
-        if bus is not None:
-            bus.close()

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, update
 
 from cultivar.ledger.database import Database
 from cultivar.ledger.outgoing import Outgoing, Parked
@@ -61,6 +61,18 @@ class SqlOutbox:
         """What this instance cannot tell, in order."""
         found = self._found(_table.instance_id == instance_id, _table.parked_for.is_not(None))
         return tuple(Parked(outgoing=_outgoing_of(each), reason=each.parked_for) for each in found)
+
+    def waiting(self, instance_id: str) -> int:
+        """How much this instance has to tell, without what is parked."""
+        ours = (_table.instance_id == instance_id, _table.parked_for.is_(None))
+        with self._database.read() as connection:
+            return connection.execute(select(func.count()).where(*ours)).scalar_one()
+
+    def unpark(self, instance_id: str) -> None:
+        """Let what this instance could not tell wait with the rest again, in its old place."""
+        ours = (_table.instance_id == instance_id, _table.parked_for.is_not(None))
+        with self._database.write() as connection:
+            connection.execute(update(outbox).where(*ours).values(parked_for=None))
 
     def _found(
         self, *conditions: ColumnElement[bool], limit: int | None = None

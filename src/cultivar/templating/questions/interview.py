@@ -145,11 +145,13 @@ def open_question(
 ) -> OpenQuestion:
     """`asked` for a person, with `answer` as the proposal and `error` of the last try."""
     proposed = asked.default if answer is None else answer.value
+    inferred = answer if answer and answer.source != "default" and not asked.secret else None
     return OpenQuestion(
         name=asked.name,
         type=asked.type,
         help=asked.help,
         default=None if asked.secret else proposed,
+        evidence=inferred.evidence if inferred else "",
         choices=tuple((each.label, each.value) for each in asked.choices if not each.refused),
         secret=asked.secret,
         multiselect=asked.multiselect,
