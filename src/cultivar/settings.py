@@ -40,7 +40,9 @@ PROTECTED = (
     *("model.api_base", "model.api_key", "model.record", "sandbox.use", "sandbox.image"),
     *("bus.url", "bus.user", "bus.password", "bus.token", "bus.nkey_seed_file", "bus.inbox_prefix"),
     *("bus.credentials_file", "bus.tls_ca", "bus.tls_certificate", "bus.tls_key"),
-    *("instance_id", "learning.share_open_answers"),
+    *("instance_id", "learning.share_open_answers", "learning.ask_hub"),
+    *("bridge.models", "bridge.money", "bridge.tokens", "bridge.calls", "bridge.window_seconds"),
+    "bridge.concurrent",
 )
 """What a workspace may only set where the user trusts it."""
 
@@ -49,7 +51,7 @@ LOWERED = (
     *("attempts", "budget.money", "budget.tokens", "budget.calls", "budget.seconds"),
     *("sandbox.wall_seconds", "sandbox.cpu_seconds", "sandbox.memory_mb", "sandbox.processes"),
     *("sandbox.disk_mb", "sandbox.output_kb", "model.timeout", "model.retries"),
-    "model.max_tokens",
+    *("model.max_tokens", "learning.hub_timeout"),
 )
 """What a workspace that the user does not trust may only lower."""
 
@@ -59,6 +61,9 @@ UNNAMED = "local"
 
 NO_MODEL = frozenset({"builtin", "none"})
 """The names that mean: without a model."""
+
+BRIDGE = "bridge"
+"""The name of the model that a bridge asks for us; `bridge:NAME` is one of several that it has."""
 
 
 class Secret:
@@ -113,7 +118,9 @@ class BusSettings(_Section):
     """Where the bus is, who we are on it, and what it keeps."""
 
     url: str = ""
-    """Like `nats://host:4222`, several with commas; empty is the bus of this machine."""
+    """Like `nats://host:4222`, several with commas, or `file:///…/bus.db` on one machine.
+
+    Empty is `bus.db` in `home`, for hub and bridge; of generations nobody is told then."""
     user: str = ""
     password: Secret | None = None
     token: Secret | None = None
@@ -143,17 +150,38 @@ class BusSettings(_Section):
 
 
 class LearningSettings(_Section):
-    """What others learn from us."""
+    """What others learn from us, and we from them."""
 
     share_open_answers: bool = False
     """Whether answers in a person's own words are told to the hub; secrets never are."""
+    ask_hub: bool = True
+    """Whether the hub is asked for defaults, where there is a bus; closed answers go along."""
+    hub_timeout: Annotated[float, Meta(gt=0)] = 1.0
+    """Seconds that one run may wait for the hub, all its questions together."""
+
+
+class BridgeSettings(_Section):
+    """What `cultivar bridge` does for others; a limit is that of one instance, None is no limit."""
+
+    models: tuple[str, ...] = ()
+    """What callers may name beside `model.name`, as litellm names it."""
+    money: Annotated[float, Meta(ge=0)] | None = 10.0
+    """US dollars in one window."""
+    tokens: Annotated[int, Meta(ge=0)] | None = 5_000_000
+    """Of prompts and replies together, in one window."""
+    calls: Annotated[int, Meta(ge=0)] | None = None
+    """Questions to the model in one window."""
+    window_seconds: Annotated[float, Meta(ge=1, le=31_622_400)] = 86_400.0
+    """How long a window is; a day begins at midnight UTC."""
+    concurrent: Annotated[int, Meta(ge=1)] = 8
+    """How many requests are with the provider at a time; further ones wait."""
 
 
 class ModelSettings(_Section):
     """Which model answers, and how."""
 
     name: str = "builtin"
-    """`builtin` (none), a litellm name like `openai/gpt-…`, or `cassette:FILE`."""
+    """`builtin` (none), a litellm name like `openai/gpt-…`, `cassette:FILE`, or `bridge`."""
     api_base: str | None = None
     """The address of the service; the provider's own where it is not set."""
     api_key: Secret | None = None
@@ -234,6 +262,7 @@ class Settings(_Section):
     upgrade: UpgradeSettings = UpgradeSettings()
     bus: BusSettings = BusSettings()
     learning: LearningSettings = LearningSettings()
+    bridge: BridgeSettings = BridgeSettings()
 
     @property
     def ledger_url(self) -> str:

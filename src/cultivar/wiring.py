@@ -20,6 +20,7 @@ from cultivar.errors import SettingsError, StoreUnavailableError
 from cultivar.generation.templates import TemplateStore
 from cultivar.generation.vault import Vault
 from cultivar.generation.workshop import Workshop
+from cultivar.learning.learned import Learned, LearnedHere, NothingLearned
 from cultivar.ledger.base import CallRecord, ContentStore, Ledger, PatternStore, VerdictCache
 from cultivar.ledger.outgoing import Outbox, Telling
 from cultivar.ledger.served import LedgerProcess
@@ -38,6 +39,8 @@ from cultivar.upgrade.versions import Versions
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
+
+    from cultivar.bus.opening import Line
 
 Service = TypeVar("Service")
 
@@ -94,6 +97,11 @@ class Services(Mapping[type[Any], object]):
         """The service that was handed in for `kind`; None where none was."""
         return cast("Service | None", self._made.get(kind))
 
+    def keep(self, kind: type[Service], made: Service) -> Service:
+        """Have `made` be the service for `kind` from now on."""
+        self._made[kind] = made
+        return made
+
     def enter(self, opened: Any) -> Any:
         """Enter a context manager that is left when the services are closed."""
         return self._stack.enter_context(opened)
@@ -125,7 +133,7 @@ def _makers() -> dict[type[Any], Maker]:
         Catalog: _catalog,
         TemplateStore: lambda s: TemplateStore(s.need(ContentStore)),
         Vault: lambda s: Vault(s.need(Redactor)),
-        Redactor: _redactor,
+        Redactor: lambda s: redactor_of(s.settings),
         Provider: _provider,
         ModelDoor: _door,
         Stores: _stores,
@@ -136,6 +144,7 @@ def _makers() -> dict[type[Any], Maker]:
         CallRecord: lambda s: s.need(Stores).calls,
         TallyStore: lambda s: s.need(Stores).tallies,
         Outbox: lambda s: s.need(Stores).outbox,
+        Learned: _learned,
         Memory: _memory,
         Sandbox: _sandbox,
         CheckRunner: _runner,
@@ -177,7 +186,14 @@ def _catalog(services: Services) -> Catalog:
 def _provider(services: Services) -> Provider:
     from cultivar.llm.choose import choose_provider
 
-    return choose_provider(services.settings.model, services.need(Redactor))
+    settings = services.settings
+
+    def bridge() -> Provider:
+        from cultivar.llm.bridge.caller import BridgeProvider
+
+        return BridgeProvider(settings, line_of(services))
+
+    return choose_provider(settings.model, services.need(Redactor), bridge)
 
 
 def _sandbox(services: Services) -> Sandbox:
@@ -186,10 +202,11 @@ def _sandbox(services: Services) -> Sandbox:
     return choose_sandbox(services.settings.sandbox)
 
 
-def _redactor(services: Services) -> Redactor:
+def redactor_of(settings: Settings) -> Redactor:
+    """What knows the secrets of the settings and of the environment."""
     redactor = Redactor(*environment_secrets(os.environ))
-    if services.settings.model.api_key is not None:
-        redactor.add(services.settings.model.api_key.get_secret_value())
+    if settings.model.api_key is not None:
+        redactor.add(settings.model.api_key.get_secret_value())
     return redactor
 
 
@@ -216,12 +233,50 @@ def _stores(services: Services) -> Stores:
     beside = services.given(LedgerProcess)
     if beside is not None:
         services.on_close(beside.close)
-        return cast("Stores", beside.open(settings.ledger_url, _telling(settings)))
-    from cultivar.ledger.sql import open_ledger
+        stores = cast("Stores", beside.open(settings.ledger_url, _telling(settings)))
+    else:
+        from cultivar.ledger.sql import open_ledger
 
-    ledger = open_ledger(settings.ledger_url, _telling(settings))
-    services.on_close(ledger.close)
-    return ledger
+        stores = open_ledger(settings.ledger_url, _telling(settings))
+        services.on_close(stores.close)
+    if settings.bus.url:
+        _publish(services, stores.outbox)
+    return stores
+
+
+def _publish(services: Services, outbox: Outbox) -> None:
+    """Publish what waits from earlier, beside whatever the ledger was opened for."""
+    from cultivar.learning.publishing import Publisher
+
+    name = services.settings.instance_id
+    publisher = Publisher(outbox, line_of(services).bus, name, shares_bus=True)
+    services.keep(Publisher, publisher).catch_up()
+    services.on_close(publisher.close)
+
+
+def line_of(services: Services) -> Line:
+    """The bus, one for all who use it."""
+    from cultivar.bus.opening import Line, open_bus
+
+    line = services.given(Line)
+    if line is None:
+        settings = services.settings
+        line = services.keep(Line, Line(partial(open_bus, settings.bus, settings.home)))
+        services.on_close(line.close)
+    return line
+
+
+def _learned(services: Services) -> Learned:
+    settings = services.settings
+    if not settings.learned_defaults:
+        return NothingLearned()
+    here = LearnedHere(services.need(TallyStore))
+    if not settings.bus.url or not settings.learning.ask_hub:
+        return here
+    from cultivar.learning.consulting import LearnedByAll
+
+    seconds = settings.learning.hub_timeout
+    return LearnedByAll(line_of(services), settings.instance_id, seconds, here)
 
 
 def _telling(settings: Settings) -> Telling | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from cultivar.model import Json
 from cultivar.record import Record
@@ -32,7 +32,7 @@ class ModelRequest(Record):
     messages: tuple[Message, ...]
     schema_name: str
     schema: Mapping[str, Json]
-    """The JSON schema that the reply must fit."""
+    """The JSON schema that the reply must fit; empty: it may be any text."""
 
 
 class ModelReply(Record):
@@ -64,6 +64,26 @@ class Provider(Protocol):
         Raises:
             ProviderError: It did not answer; says whether trying again may help.
             ModelUnavailableError: It never will, as things are configured.
+            BudgetSpentError: Who pays for the model pays for no more of it.
+        """
+        ...
+
+
+Tell: TypeAlias = Callable[[str], None]
+"""Hears the pieces of a reply as they come."""
+
+
+@runtime_checkable
+class StreamingProvider(Provider, Protocol):
+    """A provider whose replies come piece by piece."""
+
+    def stream(self, request: ModelRequest, tell: Tell) -> ModelReply:
+        """Answer `request`, as `complete` does.
+
+        Args:
+            request: What is asked.
+            tell: Hears each piece of the text; together they are the reply's text. It is not
+                called any more when this has returned or raised.
         """
         ...
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from threading import Thread
 
 from cultivar.errors import SettingsError
 from cultivar.llm.base import Provider
@@ -10,22 +12,28 @@ from cultivar.llm.builtin import NoModel
 from cultivar.llm.cassette import CassettePlayer, CassetteRecorder
 from cultivar.llm.litellm import LitellmModel
 from cultivar.llm.redaction import Redactor
-from cultivar.settings import NO_MODEL, ModelSettings
+from cultivar.settings import BRIDGE, NO_MODEL, ModelSettings
 
 _CASSETTE = "cassette:"
 
 
-def choose_provider(settings: ModelSettings, redactor: Redactor | None = None) -> Provider:
+def choose_provider(
+    settings: ModelSettings,
+    redactor: Redactor | None = None,
+    bridge: Callable[[], Provider] | None = None,
+) -> Provider:
     """The provider that `settings` names; nothing heavy is imported, nothing is opened.
 
     Args:
-        settings: `builtin` or `none`, `cassette:FILE`, or a name of litellm's.
+        settings: `builtin` or `none`, `bridge` or `bridge:NAME`, `cassette:FILE`, or a name of
+            litellm's.
         redactor: Knows the secrets that must not be in a cassette that is recorded.
+        bridge: Makes the provider that a bridge stands behind; there is none without it.
 
     Raises:
         SettingsError: The name names nothing, or there is nothing to record.
     """
-    provider = _named(settings)
+    provider = bridge() if bridge is not None and _is_bridge(settings) else _named(settings)
     if settings.record is None:
         return provider
     if isinstance(provider, NoModel):
@@ -36,17 +44,31 @@ def choose_provider(settings: ModelSettings, redactor: Redactor | None = None) -
     return CassetteRecorder(provider, settings.record, redactor)
 
 
-def warm_up(settings: ModelSettings) -> None:
-    """Begin, beside other work, what the first call of the model would have to wait for."""
+def warm_up(settings: ModelSettings) -> Thread | None:
+    """Begin, beside other work, what the first call of the model would have to wait for.
+
+    Returns:
+        What does so; None where there is nothing to wait for.
+    """
+    if _is_bridge(settings):
+        return None
     provider = _named(settings)
-    if isinstance(provider, LitellmModel):
-        provider.warm()
+    return provider.warm() if isinstance(provider, LitellmModel) else None
+
+
+def _is_bridge(settings: ModelSettings) -> bool:
+    return settings.name.strip().partition(":")[0] == BRIDGE
 
 
 def _named(settings: ModelSettings) -> Provider:
     name = settings.name.strip()
     if name in NO_MODEL:
         return NoModel()
+    if _is_bridge(settings):
+        raise SettingsError(
+            f"The model {name!r} is behind a bridge, and none can be asked from here.",
+            "Set `model.name` to `builtin`, `cassette:FILE` or `PROVIDER/NAME`.",
+        )
     if name.startswith(_CASSETTE):
         return CassettePlayer(_file(name.removeprefix(_CASSETTE)))
     if not name:

@@ -26,7 +26,7 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 from cultivar.errors import ModelUnavailableError, RefusedError
-from cultivar.llm.base import ModelReply, ModelRequest, ProviderError
+from cultivar.llm.base import ModelReply, ModelRequest, ProviderError, Tell
 from cultivar.llm.strict import strict_schema
 from cultivar.model import Json
 from cultivar.settings import ModelSettings
@@ -72,10 +72,29 @@ class LitellmModel:
             ModelUnavailableError: It never will, as things are configured.
             RefusedError: Model calls are not allowed here.
         """
+        return self._answer(request, lambda arguments: _litellm().completion(**arguments))
+
+    def stream(self, request: ModelRequest, tell: Tell) -> ModelReply:
+        """Answer `request`, and tell each piece of the text when it comes.
+
+        Raises:
+            ProviderError: It did not answer to the end; says whether trying again may help.
+            ModelUnavailableError: It never will, as things are configured.
+            RefusedError: Model calls are not allowed here.
+        """
+        reading = _Reading(tell)
+        try:
+            return self._answer(request, reading.whole)
+        finally:
+            reading.give_up()
+
+    def _answer(
+        self, request: ModelRequest, complete: Callable[[Mapping[str, Any]], Any]
+    ) -> ModelReply:
         self._refuse_stray()
         arguments = self._arguments(request)
         began = time.monotonic()
-        outcome = self._attempt(arguments)
+        outcome = self._attempt(lambda: complete(arguments))
         if isinstance(outcome, Exception):
             # Raised here and not where it was caught: what litellm raised may quote the key, and
             # would be printed with the traceback.
@@ -90,11 +109,11 @@ class LitellmModel:
                 "Use a scripted model, a cassette or a server on the loopback, or set it to 1.",
             )
 
-    def _attempt(self, arguments: Mapping[str, Any]) -> Any:
+    def _attempt(self, complete: Callable[[], Any]) -> Any:
         """What litellm returned, or the exception that it raised."""
-        completion = _litellm().completion
+        _litellm()  # so that loading it does not count as waiting for the model
         try:
-            return _within(self._settings.timeout + self._grace, lambda: completion(**arguments))
+            return _within(self._settings.timeout + self._grace, complete)
         except Exception as error:  # litellm lets through whatever a strange body trips over
             return error
 
@@ -116,6 +135,8 @@ class LitellmModel:
 
     def _structure(self, request: ModelRequest, messages: list[dict[str, str]]) -> dict[str, Any]:
         """The schema: as a parameter where the model takes it, else in words."""
+        if not request.schema:
+            return {}
         if _litellm().supports_response_schema(self.name):
             schema = strict_schema(request.schema)
             given: dict[str, Any] = {
@@ -155,6 +176,45 @@ class LitellmModel:
         return 0.0
 
 
+class _Reading:
+    """Reads a reply that comes piece by piece, until it ends or is given up.
+
+    Args:
+        tell: Hears each piece.
+    """
+
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
+        self._lock = threading.Lock()
+        self._is_given_up = self._has_told = False
+
+    def whole(self, arguments: Mapping[str, Any]) -> Any:
+        """The whole reply, as if it had come at once."""
+        asked = {**arguments, "stream": True, "stream_options": {"include_usage": True}}
+        pieces: list[Any] = []
+        for piece in _litellm().completion(**asked):
+            self._hear(piece)
+            pieces.append(piece)
+        # litellm makes an empty reply of a body that is no stream at all.
+        if not self._has_told and not any(getattr(each, "usage", None) for each in pieces):
+            raise ProviderError("It answered with nothing.", retry=True)
+        return _litellm().stream_chunk_builder(pieces, messages=arguments["messages"])
+
+    def give_up(self) -> None:
+        """Tell nothing any more; the connection is closed at the next piece."""
+        with self._lock:
+            self._is_given_up = True
+
+    def _hear(self, piece: Any) -> None:
+        text = str(piece.choices[0].delta.content or "") if piece.choices else ""
+        with self._lock:
+            if self._is_given_up:
+                raise TimeoutError
+            if text:
+                self._has_told = True
+                self._tell(text)
+
+
 @cache
 def _configured() -> Any:
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
@@ -183,6 +243,7 @@ def _silence() -> None:
     """Ignore the warnings of litellm and what it drags in, and no others."""
     warnings.filterwarnings("ignore", module=r"litellm(\.|$)")
     warnings.filterwarnings("ignore", message="Pydantic serializer warnings", module="pydantic")
+    warnings.filterwarnings("ignore", message=".*`ReadOnly` qualifier", module="pydantic")
 
 
 def _within(seconds: float, call: Callable[[], Any]) -> Any:

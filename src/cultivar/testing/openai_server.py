@@ -1,15 +1,17 @@
 """A real HTTP server on the loopback that speaks enough of the OpenAI API, and misbehaves on order.
 
-It serves `POST /v1/chat/completions`. What it does with each request is scripted, one `Act` a
-request, so that a test can hold a client to what it does about a fault.
+It serves `POST /v1/chat/completions`, in one piece or, where it is asked to, word by word. What it
+does with each request is scripted, one `Act` a request, so that a test can hold a client to what
+it does about a fault.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Literal, TypeAlias, cast
@@ -41,7 +43,9 @@ class Say(Record, kw_only=False):
     delay: float = 0.0
     """Seconds to wait before answering."""
     drip: float = 0.0
-    """Seconds to wait before each byte of the body."""
+    """Seconds to wait before each byte of the body; of a stream, before each word."""
+    until: int | None = None
+    """After how many words a stream breaks off; None is never."""
 
 
 class Fail(Record, kw_only=False):
@@ -175,7 +179,7 @@ class _Handler(BaseHTTPRequestHandler):
         match act:
             case Say():
                 self._owner.closing.wait(act.delay)
-                self._send(200, json.dumps(_completion(act, request)), drip=act.drip)
+                self._say(act, request)
             case Fail():
                 self._send(act.status, json.dumps(_problem(act)), retry_after=act.retry_after)
             case Garble():
@@ -185,6 +189,23 @@ class _Handler(BaseHTTPRequestHandler):
                 self.close_connection = True
             case Cut():
                 self._cut(act)
+
+    def _say(self, act: Say, request: ReceivedRequest) -> None:
+        if not request.body.get("stream"):
+            self._send(200, json.dumps(_completion(act, request)), drip=act.drip)
+            return
+        self.close_connection = True
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for event in _events(act, request):
+            self._owner.closing.wait(act.drip)
+            line = f"data: {event}\n\n".encode()
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(line), line))
+            self.wfile.flush()
+        if act.until is None:
+            self.wfile.write(b"0\r\n\r\n")
 
     def _send(
         self, status: int, body: str, *, retry_after: str | None = None, drip: float = 0.0
@@ -213,16 +234,38 @@ class _Handler(BaseHTTPRequestHandler):
 def _completion(act: Say, request: ReceivedRequest) -> dict[str, Any]:
     message = {"role": "assistant", "content": act.text}
     return {
-        "id": "chatcmpl-scripted",
-        "object": "chat.completion",
-        "created": 0,
-        "model": str(request.body.get("model", "scripted")),
+        **_heading("chat.completion", request),
         "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
-        "usage": {
-            "prompt_tokens": act.prompt_tokens,
-            "completion_tokens": act.completion_tokens,
-            "total_tokens": act.prompt_tokens + act.completion_tokens,
-        },
+        "usage": _usage(act),
+    }
+
+
+def _events(act: Say, request: ReceivedRequest) -> Iterator[str]:
+    """A stream's events: a word each, the reason of its end, what it took, and the end."""
+    heading = _heading("chat.completion.chunk", request)
+    words = re.findall(r"\s*\S+|\s+$", act.text)
+    for word in words[: act.until]:
+        yield json.dumps({**heading, "choices": [_choice({"content": word})]})
+    if act.until is None:
+        yield json.dumps({**heading, "choices": [_choice({}, "stop")]})
+        yield json.dumps({**heading, "choices": [], "usage": _usage(act)})
+        yield "[DONE]"
+
+
+def _choice(delta: dict[str, str], finish_reason: str | None = None) -> dict[str, Any]:
+    return {"index": 0, "delta": delta, "finish_reason": finish_reason}
+
+
+def _heading(kind: str, request: ReceivedRequest) -> dict[str, Any]:
+    model = str(request.body.get("model", "scripted"))
+    return {"id": "chatcmpl-scripted", "object": kind, "created": 0, "model": model}
+
+
+def _usage(act: Say) -> dict[str, int]:
+    return {
+        "prompt_tokens": act.prompt_tokens,
+        "completion_tokens": act.completion_tokens,
+        "total_tokens": act.prompt_tokens + act.completion_tokens,
     }
 
 
