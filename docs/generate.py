@@ -28,7 +28,7 @@ from cultivar.record import Record, fields
 COMMANDS = (
     *("init", "doctor", "templates", "generate", "resume"),
     *("upgrade", "check", "undo", "blame", "adopt"),
-    *("history", "show", "why", "stats", "export", "simulate", "hub"),
+    *("history", "show", "why", "stats", "export", "simulate", "learn", "hub", "bridge", "up"),
 )
 MARKED = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 

@@ -61,7 +61,7 @@ def generated(at: Path, *more: str, code: int = 0) -> Any:
 
 COMMANDS = [
     *("init", "templates", "doctor", "generate", "resume"),
-    *("history", "show", "stats", "why", "export", "simulate", "hub"),
+    *("history", "show", "stats", "why", "export", "simulate", "learn", "hub", "bridge", "up"),
 ]
 
 

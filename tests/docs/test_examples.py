@@ -65,6 +65,8 @@ class Shell:
             stderr=subprocess.STDOUT,
             text=True,
         )
+        assert self._bash.stdin
+        self._bash.stdin.write("trap 'kill $(jobs -p) 2>/dev/null' EXIT\n")
 
     def run(self, command: str) -> tuple[str, int]:
         """What `command` prints, and its exit code."""
@@ -91,7 +93,8 @@ def _environment(folder: Path) -> dict[str, str]:
     commands = str(Path(sys.executable).parent)
     git = {"GIT_CONFIG_GLOBAL": str(folder.parent / "gitconfig"), "GIT_CONFIG_NOSYSTEM": "1"}
     (folder.parent / "gitconfig").write_text("[user]\n\tname = Ada\n\temail = ada@example.com\n")
-    return {**os.environ, **git, "PATH": f"{commands}:{os.environ['PATH']}", "TERM": "dumb"}
+    path = f"{commands}:{os.environ['PATH']}:/usr/sbin"
+    return {**os.environ, **git, "PATH": path, "TERM": "dumb"}
 
 
 def blocks_of(page: Path) -> Iterator[Block]:
@@ -164,7 +167,11 @@ def _expect(example: Example, shell: Shell, *, follows: str) -> None:
     [page for page in PAGES if any(blocks_of(page))],
     ids=lambda page: str(page.relative_to(ROOT)),
 )
-def test_what_a_page_shows_is_what_happens(page: Path, tmp_path: Path) -> None:
+def test_what_a_page_shows_is_what_happens(
+    page: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    if any("$ nats-server" in block.body for block in blocks_of(page)):
+        request.getfixturevalue("servers")
     folder = tmp_path / "work"
     folder.mkdir()
     perform(page, folder)

@@ -128,11 +128,11 @@ def _tallies(store: TallyStore, template_id: str) -> list[object]:
     rows: list[Any] = [
         *store.answers(template_id),
         *store.combinations(template_id),
-        *(each for name in questions for each in store.pairs(template_id, name, given)),
     ]
     totals = store.totals()[template_id].items()
     return [
         *(sorted(repr(_rounded(each)) for each in rows)),
+        *(repr(store.outcomes_under(template_id, name, given)) for name in questions),
         *(sorted(repr((stratum, _exact(tally))) for stratum, tally in totals)),
     ]
 

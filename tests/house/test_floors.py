@@ -13,7 +13,7 @@ GROUND = [
     *("errors", "ownership", "record", "schema", "tree", "model", "yamls"),
     *("sources", "settings", "roles", "tool", "agent", "graph"),
 ]
-TOP = ["definitions", "machine", "wiring", "doctor", "workspace", "application"]
+TOP = ["definitions", "machine", "wiring", "doctor", "workspace", "stack", "application"]
 FLOORS: list[list[str]] = [
     *[[room] for room in GROUND],
     ["templating", "sandbox", "bus"],

@@ -5,28 +5,35 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from cultivar.errors import NotKnownError, StoreUnavailableError
 from cultivar.learning.messages import payload_of
-from cultivar.ledger.outgoing import Outbox, Parked
+from cultivar.ledger.database import connect
+from cultivar.ledger.generations import SqlGenerations
+from cultivar.ledger.outgoing import Outbox, Parked, SeenPattern
 from cultivar.ledger.served import LedgerProcess
 from cultivar.ledger.sql import SqlLedger, open_ledger
 from cultivar.model import Generation
-from cultivar.testing.generations import TREE, generation_of
+from cultivar.record import replace
+from cultivar.testing.generations import TREE, attempt_at, generation_of
+from cultivar.testing.stores import pattern_of
 from cultivar.tree import Tree
 
 PROGRAMS = Path(__file__).parent / "programs"
 _ID = "0a1b2c3d-0000-4000-8000-000000000000"
 
 
-def id_and_task(generation: Generation) -> bytes:
+def id_and_task(generation: Generation, patterns: Sequence[SeenPattern] = ()) -> bytes:
     """What is told here of a generation."""
-    return f"{generation.id} {generation.task}".encode()
+    return f"{generation.id} {generation.task} {[each.signature for each in patterns]}".encode()
 
 
 @pytest.fixture
@@ -115,6 +122,19 @@ def test_what_is_parked_is_shown_with_its_reason_and_out_of_the_way(telling: Sql
     assert telling.outbox.parked("local") == (Parked(outgoing=second, reason="It is too large."),)
 
 
+def test_what_was_parked_may_wait_again_in_its_old_place(telling: SqlLedger) -> None:
+    record(telling, *"abc")
+    (theirs,) = record(telling, "d", instance_id="theirs")
+    waiting = telling.outbox.pending("local")
+    telling.outbox.park(waiting[0].sequence, "It is too large.")
+    telling.outbox.park(telling.outbox.pending("theirs")[0].sequence, "It is too large.")
+    assert telling.outbox.waiting("local") == 2
+    telling.outbox.unpark("local")
+    assert telling.outbox.pending("local") == waiting
+    assert (telling.outbox.waiting("local"), telling.outbox.parked("local")) == (3, ())
+    assert [each.outgoing.generation_id for each in telling.outbox.parked("theirs")] == [theirs.id]
+
+
 def test_each_instance_tells_its_own(telling: SqlLedger) -> None:
     (mine,) = record(telling, "a", instance_id="mine")
     (theirs,) = record(telling, "b", instance_id="theirs")
@@ -171,3 +191,33 @@ def test_an_outbox_whose_process_has_died_says_so(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailableError):
         process.outbox.pending("local")
     process.close()
+
+
+def test_what_is_told_knows_the_failure_patterns_that_were_seen(telling: SqlLedger) -> None:
+    for name in ("a", "b", "c"):
+        telling.patterns.add_pattern(pattern_of(name), b"", "words")
+    attempts = tuple(
+        replace(attempt_at(TREE.hash, number=number), patterns=names)
+        for number, names in enumerate([("b", "a"), ("a", "gone")], start=1)
+    )
+    made = generation_of(TREE.hash, attempts=attempts)
+    telling.record(made)
+    signatures = [pattern_of("a").signature, pattern_of("b").signature]
+    assert payloads(telling.outbox) == [f"{made.id} {made.task} {signatures}".encode()]
+
+
+@pytest.mark.parametrize(("patterns", "queries"), [((), 0), (("a", "b"), 1)])
+def test_to_tell_of_a_generation_takes_one_query_and_none_where_nothing_failed(
+    telling: SqlLedger, url: str, patterns: tuple[str, ...], queries: int
+) -> None:
+    asked: list[str] = []
+
+    def note(*arguments: Any) -> None:
+        asked.append(arguments[2])
+
+    with closing(connect(url)) as database:
+        event.listen(database.engine, "before_cursor_execute", note)
+        attempt = replace(attempt_at(TREE.hash), patterns=patterns)
+        made = generation_of(TREE.hash, attempts=(attempt,))
+        SqlGenerations(database, id_and_task).record(made)
+    assert sum("FROM failure_patterns" in each for each in asked) == queries

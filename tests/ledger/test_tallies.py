@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import re
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -18,11 +20,12 @@ from sqlalchemy import event, text
 from cultivar.errors import StoreUnavailableError
 from cultivar.ledger.counting import LONGEST, LONGEST_COMBINATION, tally
 from cultivar.ledger.database import Database, connect
+from cultivar.ledger.judgements import MOST_KEPT
 from cultivar.ledger.schema import VERSION_TABLE
 from cultivar.ledger.sql import SqlLedger, open_ledger
-from cultivar.ledger.tables import answer_stats, combination_stats
+from cultivar.ledger.tables import answer_stats, combination_stats, judgements
 from cultivar.ledger.tallies import SqlTallies
-from cultivar.ledger.tallying import PAIRED, Observation, Observed, observation_of
+from cultivar.ledger.tallying import PAIRED, Judgement, Observation, Observed, observation_of
 from cultivar.model import Generation, Json
 from cultivar.record import replace
 from cultivar.testing.generations import (
@@ -86,6 +89,63 @@ def test_what_is_counted_anew_is_what_was_counted(
     assert sum(each[0] for key, each in as_they_came.items() if key[0] == "[]") == len(made)
 
 
+def test_what_was_made_of_the_counts_is_forgotten_when_they_are_made_anew(
+    database: Database, tallies: SqlTallies
+) -> None:
+    tallies.keep("t", "q", {"one": Judgement(body="{}", uses=1)})
+    assert tallies.judgements("t", "q", ["one"])
+    tallies.rebuild()
+    assert tallies.judgements("t", "q", ["one"]) == {}
+
+
+def test_so_much_is_kept_of_a_question_that_nobody_can_fill_the_disk(
+    database: Database, tallies: SqlTallies
+) -> None:
+    keys = [f"{number:04}" for number in range(MOST_KEPT + 20)]
+    for at in (0, 20):
+        made = {key: Judgement(body="{}", uses=at) for key in keys[at : at + MOST_KEPT]}
+        tallies.keep("t", "q", made)
+    assert sorted(tallies.judgements("t", "q", keys)) == keys[20:]
+
+
+def test_who_finds_the_ledger_busy_keeps_nothing_and_goes_on(
+    database: Database, tallies: SqlTallies
+) -> None:
+    judgement = Judgement(body="{}", uses=1)
+    with database.write() as connection:
+        connection.execute(judgements.insert().values(_row_of("t", "q", "one", judgement)))
+        began = time.monotonic()
+        tallies.keep("t", "q", {"one": replace(judgement, uses=2), "other": judgement})
+        assert time.monotonic() - began < 5
+    assert tallies.judgements("t", "q", ["one", "other"]) == {"one": judgement}
+    tallies.keep("t", "q", {"one": replace(judgement, uses=3)})
+    assert tallies.judgements("t", "q", ["one"])["one"].uses == 3
+
+
+def _row_of(template_id: str, question: str, key: str, judgement: Judgement) -> dict[str, Any]:
+    named = {"template_id": template_id, "question": question, "key": key}
+    return {**named, "body": judgement.body, "uses": judgement.uses}
+
+
+def test_what_many_keep_at_once_is_kept_whole(database: Database, tallies: SqlTallies) -> None:
+    keys = [f"{number:02}" for number in range(40)]
+
+    def keep(uses: int) -> None:
+        tallies.keep("t", "q", {key: Judgement(body=str(uses), uses=uses) for key in keys})
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(keep, range(40)))
+    found = tallies.judgements("t", "q", keys)
+    assert len({(each.body, each.uses) for each in found.values()}) == 1
+    assert {each.body == str(each.uses) for each in found.values()} == {True}
+
+
+def test_any_text_comes_back_as_it_was_kept(tallies: SqlTallies) -> None:
+    made = {"one": Judgement(body="\0 \ud800 %s {}", uses=1)}
+    tallies.keep("\0t", "q\udfff", made)
+    assert tallies.judgements("\0t", "q\udfff", ["one"]) == made
+
+
 def test_a_ledger_from_before_there_were_counts_is_counted(
     url: str, database: Database, ledger: SqlLedger
 ) -> None:
@@ -93,9 +153,8 @@ def test_a_ledger_from_before_there_were_counts_is_counted(
         ledger.record(_choosing(number))
     as_they_came = _counts(database)
     with database.write() as connection:
-        for each in STATS:
-            connection.execute(text(f"DROP TABLE {each.name}"))
-        connection.execute(text("DROP TABLE outbox"))
+        for name in (*(each.name for each in STATS), "outbox", "judgements"):
+            connection.execute(text(f"DROP TABLE {name}"))
         connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '0002'"))
     open_ledger(url).close()
     assert _counts(database) == _about(as_they_came)
@@ -144,8 +203,8 @@ def test_pairs_are_counted_of_the_first_choices(database: Database, tallies: Sql
     answers = [answer_of(f"q{number:02}", True) for number in range(PAIRED + 1)]
     _count(database, generation_of(TREE.hash, answers=tuple(answers)))
     given_all = {each.name: each.value for each in answers}
-    assert len(tallies.pairs(TEMPLATE.id, "q00", given_all)) == PAIRED - 1
-    assert tallies.pairs(TEMPLATE.id, f"q{PAIRED:02}", given_all) == ()
+    assert len(tallies.outcomes_under(TEMPLATE.id, "q00", given_all)) == PAIRED - 1
+    assert tallies.outcomes_under(TEMPLATE.id, f"q{PAIRED:02}", given_all) == {}
     assert len(tallies.combinations(TEMPLATE.id)[0].answers) == PAIRED + 1
 
 
@@ -221,7 +280,12 @@ def test_what_succeeded_long_ago_fades_to_nothing(database: Database, tallies: S
     [
         ("answers", ["t"]),
         ("answers", ["t", "q"]),
-        ("pairs", ["t", "q", {"a": True, "z": "ets"}]),
+        ("outcomes", ["t", "q"]),
+        ("outcomes_under", ["t", "q", {"a": True, "z": "ets"}]),
+        ("questions", ["t"]),
+        ("extent", ["t"]),
+        ("known", ["t", "q", ["one", "other"]]),
+        ("judgements", ["t", "q", ["one", "other"]]),
         ("combinations", ["t"]),
         ("totals", ["t"]),
         ("totals", []),
@@ -236,7 +300,7 @@ def test_what_is_asked_is_one_range_of_an_index(
     assert plans
     ranges = ("SEARCH", "Index Cond")
     assert all(any(each in plan for each in ranges) for plan in plans)
-    assert not any("SCAN" in plan or "Seq Scan" in plan for plan in plans)
+    assert not any(re.search("SCAN .*_stats|SCAN judgements|Seq Scan", plan) for plan in plans)
 
 
 def _plans_of(database: Database, ask: Callable[[], object]) -> list[str]:

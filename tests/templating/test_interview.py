@@ -291,10 +291,16 @@ _cultivar: {questions: {name: {keywords: [called], unit: x}}}
 def test_a_person_is_asked_with_the_proposal() -> None:
     template = template_of("n: {type: int, help: How many?, default: 3, placeholder: some}")
     (asked,) = asked_questions(template, ())
-    answer = Answer(name="n", value=4, source="task", confidence=0.4)
+    answer = Answer(name="n", value=4, source="task", confidence=0.4, evidence="'four'")
 
     assert open_question(asked, answer, "no") == OpenQuestion(
-        name="n", type="int", help="How many?", default=4, placeholder="some", error="no"
+        name="n",
+        type="int",
+        help="How many?",
+        default=4,
+        evidence="'four'",
+        placeholder="some",
+        error="no",
     )
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
 from cultivar.bus.activities import Activities
 from cultivar.bus.base import (
     Activity,
+    BusUnavailableError,
     ConsumePolicy,
     Handler,
     Message,
@@ -57,8 +59,11 @@ class NatsBus:
         self, stream: str, durable: str, handler: Handler, policy: ConsumePolicy | None = None
     ) -> Activity:
         """Hand over all messages of a stream, in the background."""
-        chosen = policy or ConsumePolicy()
-        source = JetStreamSource(self._connection, self._named(stream), durable, chosen)
+        chosen, kept = policy or ConsumePolicy(), self._named(stream)
+        with suppress(BusUnavailableError):  # who consumes tries again
+            # From here on nothing is lost that is published without waiting for an answer.
+            self._connection.run(self._connection.ensure(kept))
+        source = JetStreamSource(self._connection, kept, durable, chosen)
         return self._activities.add(Consumer(source, handler, chosen))
 
     def request(self, message: Message, timeout: float = 10.0) -> bytes:

@@ -27,7 +27,10 @@ PARTS: Final[Mapping[str, tuple[str, ...]]] = {
     "generating": ("generate", "resume"),
     "upgrading": ("upgrade",),
     "upkeep": ("check", "undo", "blame", "adopt"),
+    "learning": ("learn",),
     "hub": ("hub",),
+    "bridge": ("bridge",),
+    "up": ("up",),
     "looking": ("history", "show", "stats", "why", "export"),
     "simulating": ("simulate",),
 }

@@ -6,7 +6,7 @@ import sys
 import threading
 from collections.abc import Generator
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -16,9 +16,10 @@ from cultivar.errors import UsageError
 from cultivar.record import Record
 
 if TYPE_CHECKING:
-    from cultivar.bus.base import Bus
     from cultivar.learning.hub.hub import Hub, HubSettings
-    from cultivar.settings import Settings
+
+
+_MOST_DAYS: Final = 36_500
 
 
 class HubCommand(Record):
@@ -36,6 +37,9 @@ class HubCommand(Record):
     insights: Annotated[
         float, typer.Option(metavar="SECONDS", help="How often insights are published.")
     ] = 300.0
+    keep_days: Annotated[
+        int, typer.Option(metavar="N", help="For how long generations are kept; 0: for ever.")
+    ] = 0
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
 
 
@@ -63,6 +67,7 @@ def hub(options: HubCommand) -> None:
 
 @contextmanager
 def _opened(options: HubCommand) -> Generator[Hub]:
+    from cultivar.bus.opening import open_bus
     from cultivar.learning.hub.hub import Hub
     from cultivar.learning.hub.store import HubStore
     from cultivar.settings import load_settings
@@ -73,7 +78,7 @@ def _opened(options: HubCommand) -> Generator[Hub]:
     url = options.database_url or f"sqlite:///{settings.home / 'hub.db'}"
     with (
         closing(HubStore(url)) as store,
-        closing(_bus(settings)) as bus,
+        closing(open_bus(settings.bus, settings.home)) as bus,
         closing(Hub(bus, store, wanted)) as running,
     ):
         yield running
@@ -88,14 +93,11 @@ def _settings(options: HubCommand) -> HubSettings:
             "`--http` takes a host and a port, `--insights` a number above 0.",
             "Write them like `--http 127.0.0.1:8790 --insights 300`.",
         )
-    return HubSettings(http=(host, int(port)), insights_seconds=options.insights)
-
-
-def _bus(settings: Settings) -> Bus:
-    if settings.bus.url:
-        from cultivar.bus.nats import NatsBus
-
-        return NatsBus(settings.bus)
-    from cultivar.bus.local import LocalBus
-
-    return LocalBus(settings.home / "bus.db")
+    if options.keep_days < 0 or options.keep_days > _MOST_DAYS:
+        raise UsageError(
+            f"`--keep-days` takes a number of days up to {_MOST_DAYS}.",
+            "Write it like `--keep-days 365`, or leave it away to keep all.",
+        )
+    return HubSettings(
+        http=(host, int(port)), insights_seconds=options.insights, keep_days=options.keep_days
+    )

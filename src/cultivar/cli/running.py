@@ -122,6 +122,8 @@ def ask(question: OpenQuestion) -> Json:
 
     if question.error:
         console(stderr=True).print(f"[red]{escape(question.error)}[/]")
+    if question.evidence:
+        console(stderr=True).print(f"[dim]{escape(question.evidence)}[/]")
     text = printable(f"{question.help or question.name} ({question.name})")
     reply: Json = _prompt(questionary, text, question).unsafe_ask()
     return reply
