@@ -8,7 +8,7 @@ from cultivar.generation.vault import Vault
 from cultivar.generation.workshop import Workshop
 from cultivar.inference.infer import proposer
 from cultivar.inference.model import InferenceReply, accept, combiner, messages
-from cultivar.learning.learned import Learned
+from cultivar.learning.defaults.learned import Learned
 from cultivar.llm.base import ModelDoor
 from cultivar.roles import INFERRER, Inference, InferenceOrder
 from cultivar.templating.making.making import Making

@@ -37,7 +37,7 @@ from cultivar.learning.hub.hub import Hub, HubSettings
 from cultivar.learning.hub.store import TYPES as MESSAGE_TYPES
 from cultivar.learning.hub.store import HubStore, row_of
 from cultivar.learning.hub.tables import generations, moment
-from cultivar.learning.messages import GenerationMessage, encoded, observed
+from cultivar.learning.telling.messages import GenerationMessage, encoded, observed
 from cultivar.ledger.counting import Sums
 from cultivar.ledger.database import connect
 from cultivar.ledger.tallying import Observation

@@ -22,8 +22,8 @@ from statistics import median
 
 from cultivar import Cultivar, load_settings
 from cultivar.bus.nats import NatsBus
-from cultivar.learning.messages import payload_of
-from cultivar.learning.publishing import Publisher
+from cultivar.learning.telling.messages import payload_of
+from cultivar.learning.telling.publishing import Publisher
 from cultivar.ledger.sql import SqlLedger, open_ledger
 from cultivar.settings import BusSettings
 from cultivar.testing.generations import TREE, answer_of, generation_of

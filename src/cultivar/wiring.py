@@ -20,7 +20,7 @@ from cultivar.errors import SettingsError, StoreUnavailableError
 from cultivar.generation.templates import TemplateStore
 from cultivar.generation.vault import Vault
 from cultivar.generation.workshop import Workshop
-from cultivar.learning.learned import Learned, LearnedHere, NothingLearned
+from cultivar.learning.defaults.learned import Learned, LearnedHere, NothingLearned
 from cultivar.ledger.base import CallRecord, ContentStore, Ledger, PatternStore, VerdictCache
 from cultivar.ledger.outgoing import Outbox, Telling
 from cultivar.ledger.served import LedgerProcess
@@ -246,7 +246,7 @@ def _stores(services: Services) -> Stores:
 
 def _publish(services: Services, outbox: Outbox) -> None:
     """Publish what waits from earlier, beside whatever the ledger was opened for."""
-    from cultivar.learning.publishing import Publisher
+    from cultivar.learning.telling.publishing import Publisher
 
     name = services.settings.instance_id
     publisher = Publisher(outbox, line_of(services).bus, name, shares_bus=True)
@@ -273,7 +273,7 @@ def _learned(services: Services) -> Learned:
     here = LearnedHere(services.need(TallyStore))
     if not settings.bus.url or not settings.learning.ask_hub:
         return here
-    from cultivar.learning.consulting import LearnedByAll
+    from cultivar.learning.asking.consulting import LearnedByAll
 
     seconds = settings.learning.hub_timeout
     return LearnedByAll(line_of(services), settings.instance_id, seconds, here)
@@ -292,7 +292,7 @@ def _telling(settings: Settings) -> Telling | None:
             "`bus.url` is set, and `instance_id` is not: others could not tell us apart.",
             "Set `instance_id` to a name that no other instance has.",
         )
-    from cultivar.learning.messages import payload_of
+    from cultivar.learning.telling.messages import payload_of
 
     return partial(payload_of, open_answers=settings.learning.share_open_answers)
 

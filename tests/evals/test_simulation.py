@@ -19,10 +19,10 @@ from cultivar.evals.simulation import address_of, count, opened, record
 from cultivar.evals.truths import Effect
 from cultivar.evals.ways import Ways
 from cultivar.evals.worlds import Scenario, World
-from cultivar.learning.combining import best_combinations
-from cultivar.learning.defaults import default_for
-from cultivar.learning.drifting import drift
-from cultivar.learning.suggestion import AskedFor
+from cultivar.learning.defaults.suggesting import default_for
+from cultivar.learning.defaults.suggestion import AskedFor
+from cultivar.learning.findings.combining import best_combinations
+from cultivar.learning.findings.drifting import drift
 from cultivar.ledger.base import Query
 from cultivar.ledger.sql import SqlLedger, open_ledger
 from cultivar.ledger.tallying import TallyStore

@@ -10,7 +10,7 @@ import pytest
 from cultivar.bus.base import ConsumePolicy
 from cultivar.bus.nats import NatsBus
 from cultivar.bus.subjects import GENERATIONS_STREAM
-from cultivar.learning.publishing import Publisher, PublishPolicy
+from cultivar.learning.telling.publishing import Publisher, PublishPolicy
 from cultivar.settings import BusSettings
 from cultivar.testing.buses import Basket
 from cultivar.testing.crowds import Crowd

@@ -12,7 +12,7 @@ from cultivar import Cultivar, load_settings
 from cultivar.application.telling import Untold
 from cultivar.bus.nats import NatsBus
 from cultivar.errors import DestinationError, SettingsError
-from cultivar.learning.messages import decoded
+from cultivar.learning.telling.messages import decoded
 from cultivar.ledger.outgoing import Outbox
 from cultivar.record import replace
 from cultivar.settings import BusSettings, Settings

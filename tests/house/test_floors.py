@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ast
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -39,15 +40,20 @@ def _room(path: Path) -> str:
     return path.relative_to(SOURCE).parts[0].removesuffix(".py")
 
 
-def _imports(path: Path) -> set[str]:
-    """The rooms that a file imports from, also inside functions."""
+def _imported(path: Path) -> set[str]:
+    """The names that a file imports, also inside functions."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module:
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
         elif isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
-    rooms = {name.split(".")[1] for name in names if name.startswith("cultivar.")}
+    return names
+
+
+def _imports(path: Path) -> set[str]:
+    """The rooms that a file imports from."""
+    rooms = {name.split(".")[1] for name in _imported(path) if name.startswith("cultivar.")}
     return {room for room in rooms if room in FLOOR}
 
 
@@ -59,6 +65,15 @@ def test_imports_go_down_the_floors(path: Path) -> None:
     room = _room(path)
     above = {each for each in _imports(path) if each != room and FLOOR[each] >= FLOOR[room]}
     assert not above
+
+
+def test_no_imports_go_in_a_circle() -> None:
+    modules = {".".join(path.relative_to(SOURCE.parent).with_suffix("").parts) for path in FILES}
+    graph = {
+        module: _imported(SOURCE.parent / f"{module.replace('.', '/')}.py") & modules
+        for module in modules
+    }
+    TopologicalSorter(graph).prepare()  # raises an error that names the circle
 
 
 def test_every_room_has_a_floor() -> None:

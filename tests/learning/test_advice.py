@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import json
 
-from cultivar.learning.advice import OddAdviceError, read_advice
+from cultivar.learning.asking.advice import OddAdviceError, read_advice
 from cultivar.model import Json
 from cultivar.templating.questions.asking import AskedQuestion, OfferedChoice
 from cultivar.testing.advisers import SAID

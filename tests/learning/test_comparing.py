@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cultivar.learning.comparing import Cells, compare
-from cultivar.learning.weighing import FLOOD, bounded, effective, fading
+from cultivar.learning.evidence.comparing import Cells, compare
+from cultivar.learning.evidence.weighing import FLOOD, bounded, effective, fading
 from cultivar.ledger.tallying import Stratum
 
 STRATA = st.builds(

@@ -17,10 +17,10 @@ from msgspec import json
 from cultivar.bus.base import Bus
 from cultivar.bus.opening import Line, OpenBus, open_bus
 from cultivar.bus.subjects import INTELLIGENCE
-from cultivar.learning.consulting import LearnedByAll
+from cultivar.learning.asking.consulting import LearnedByAll
+from cultivar.learning.defaults.learned import LearnedHere, NothingLearned
 from cultivar.learning.hub.hub import Hub
 from cultivar.learning.hub.store import HubStore
-from cultivar.learning.learned import LearnedHere, NothingLearned
 from cultivar.settings import BusSettings, Secret
 from cultivar.templating.reading.loading import parse_template
 from cultivar.templating.template import Template

@@ -6,8 +6,8 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from cultivar.learning.defaults import default_for
-from cultivar.learning.suggestion import AskedFor, Suggestion
+from cultivar.learning.defaults.suggesting import default_for
+from cultivar.learning.defaults.suggestion import AskedFor, Suggestion
 from cultivar.ledger.tallying import Observation, Observed
 from cultivar.model import Json
 from cultivar.record import replace, to_builtins

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cultivar.learning.combining import best_combinations, worst_combinations
-from cultivar.learning.drifting import drift
-from cultivar.learning.failing import associated_with_failure
-from cultivar.learning.findings import q_values
-from cultivar.learning.statistics import statistics_of
+from cultivar.learning.findings.believing import q_values
+from cultivar.learning.findings.combining import best_combinations, worst_combinations
+from cultivar.learning.findings.drifting import drift
+from cultivar.learning.findings.failing import associated_with_failure
+from cultivar.learning.findings.statistics import statistics_of
 from cultivar.model import Json
 from cultivar.record import to_builtins
 from cultivar.testing.memory_tallies import TEMPLATE_ID, MemoryTallies, observation_of

@@ -17,10 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cultivar.errors import StoreUnavailableError
-from cultivar.learning.defaults import default_for
-from cultivar.learning.keeping import AFFORDABLE, KeptDefaults
-from cultivar.learning.renewing import Renewals
-from cultivar.learning.suggestion import AskedFor, Suggestion
+from cultivar.learning.defaults.keeping import AFFORDABLE, KeptDefaults
+from cultivar.learning.defaults.renewing import Renewals
+from cultivar.learning.defaults.suggesting import default_for
+from cultivar.learning.defaults.suggestion import AskedFor, Suggestion
 from cultivar.ledger.counting import tally
 from cultivar.ledger.database import Database, connect
 from cultivar.ledger.schema import prepare

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from cultivar.learning.messages import (
+from cultivar.learning.telling.messages import (
     GenerationMessage,
     decoded,
     encoded,
@@ -20,7 +20,7 @@ from cultivar.learning.messages import (
     observed,
     payload_of,
 )
-from cultivar.learning.vocabulary import WORDS
+from cultivar.learning.telling.vocabulary import WORDS
 from cultivar.ledger.outgoing import SeenPattern
 from cultivar.ledger.tallying import ADOPTED, Observation, Observed, observation_of
 from cultivar.model import Answers, Attempt, Draft, Generation, Proof, SlotBody

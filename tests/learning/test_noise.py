@@ -8,10 +8,10 @@ from random import Random
 
 import pytest
 
-from cultivar.learning.defaults import default_for
-from cultivar.learning.drifting import drift
-from cultivar.learning.failing import associated_with_failure
-from cultivar.learning.suggestion import AskedFor, Suggestion
+from cultivar.learning.defaults.suggesting import default_for
+from cultivar.learning.defaults.suggestion import AskedFor, Suggestion
+from cultivar.learning.findings.drifting import drift
+from cultivar.learning.findings.failing import associated_with_failure
 from cultivar.ledger.tallying import HALF_LIFE
 from cultivar.model import Json
 from cultivar.testing.memory_tallies import TEMPLATE_ID, MemoryTallies, observation_of

@@ -23,8 +23,8 @@ from cultivar.bus.local import LocalBus
 from cultivar.bus.nats import NatsBus
 from cultivar.bus.subjects import GENERATION as SUBJECT
 from cultivar.bus.subjects import GENERATIONS_STREAM, sender_of
-from cultivar.learning.messages import decoded, message_of, payload_of
-from cultivar.learning.publishing import Publisher, PublishPolicy
+from cultivar.learning.telling.messages import decoded, message_of, payload_of
+from cultivar.learning.telling.publishing import Publisher, PublishPolicy
 from cultivar.ledger.served import LedgerProcess
 from cultivar.ledger.sql import SqlLedger, open_ledger
 from cultivar.model import Generation

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cultivar.learning.rates import Rate, beta, normal, quantile
+from cultivar.learning.evidence.rates import Rate, beta, normal, quantile
 
 
 @st.composite

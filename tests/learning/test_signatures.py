@@ -15,8 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from cultivar.learning.messages import FailureSignature, message_of, payload_of
-from cultivar.learning.signatures import LONGEST, sayable, signature_of, understood
+from cultivar.learning.telling.messages import message_of, payload_of
+from cultivar.learning.telling.sieve import LONGEST, sayable, signature_of, understood
+from cultivar.learning.telling.signature import FailureSignature
 from cultivar.ledger.outgoing import SeenPattern
 from cultivar.ledger.sql import open_ledger
 from cultivar.memory import signature

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import event
 
 from cultivar.errors import NotKnownError, StoreUnavailableError
-from cultivar.learning.messages import payload_of
+from cultivar.learning.telling.messages import payload_of
 from cultivar.ledger.database import connect
 from cultivar.ledger.generations import SqlGenerations
 from cultivar.ledger.outgoing import Outbox, Parked, SeenPattern

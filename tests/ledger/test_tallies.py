@@ -168,6 +168,9 @@ def test_who_records_while_it_is_counted_anew_is_counted_once(
         recording = [pool.submit(ledger.record, each) for each in made]
         while not all(each.done() for each in recording):
             SqlTallies(database).rebuild(batch=2)
+            time.sleep(0.02)  # else a file's one lock may be taken again before anybody gets it
+    for each in recording:
+        each.result()
     counted = ledger.tallies.totals()[TEMPLATE.id]
     assert {each.instance_id: found.uses for each, found in counted.items()} == {
         each.instance_id: 1 for each in made

@@ -17,7 +17,7 @@ from cultivar.templating.template import Template
 
 if TYPE_CHECKING:
     from cultivar.doctor import Finding
-    from cultivar.learning.statistics import TemplateStatistics
+    from cultivar.learning.findings.statistics import TemplateStatistics
 
 
 class Looking(Opened):
@@ -49,7 +49,7 @@ class Looking(Opened):
         Raises:
             NotKnownError: Nothing was generated from it here; with the nearest that was used.
         """
-        from cultivar.learning.statistics import statistics_of
+        from cultivar.learning.findings.statistics import statistics_of
 
         store = self.services.need(TallyStore)
         used = store.totals()

@@ -20,7 +20,7 @@ from cultivar.templating.template import Template
 from cultivar.wiring import Services
 
 if TYPE_CHECKING:
-    from cultivar.learning.publishing import Publisher
+    from cultivar.learning.telling.publishing import Publisher
 
 _LAST_SECONDS: Final = 0.4
 """How long the end of a run may wait for the bus."""
@@ -97,7 +97,7 @@ class Opened:
         """Who tells others what this ledger records; None where there is no bus."""
         if not self.services.settings.bus.url:
             return None
-        from cultivar.learning.publishing import Publisher
+        from cultivar.learning.telling.publishing import Publisher
 
         self.services.need(Ledger)
         return self.services.given(Publisher)

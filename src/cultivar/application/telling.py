@@ -10,7 +10,7 @@ from cultivar.ledger.outgoing import Outbox, Parked
 from cultivar.record import Record
 
 if TYPE_CHECKING:
-    from cultivar.learning.publishing import Publisher
+    from cultivar.learning.telling.publishing import Publisher
 
 
 class Untold(Record):

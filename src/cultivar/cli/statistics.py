@@ -6,11 +6,15 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from cultivar.cli.output import escape, show, table
-from cultivar.learning.combining import Combination
-from cultivar.learning.drifting import Drift
-from cultivar.learning.failing import FailureAssociation
-from cultivar.learning.rates import Interval
-from cultivar.learning.statistics import AnswerStatistics, QuestionStatistics, TemplateStatistics
+from cultivar.learning.evidence.rates import Interval
+from cultivar.learning.findings.combining import Combination
+from cultivar.learning.findings.drifting import Drift
+from cultivar.learning.findings.failing import FailureAssociation
+from cultivar.learning.findings.statistics import (
+    AnswerStatistics,
+    QuestionStatistics,
+    TemplateStatistics,
+)
 from cultivar.model import Json
 
 _BAR: Final = 10

@@ -14,11 +14,11 @@ from math import ceil
 from typing import Final
 
 from cultivar.evals.worlds import World, observation_of
-from cultivar.learning.defaults import default_for
-from cultivar.learning.keeping import FRESH, KeptDefaults
-from cultivar.learning.proposing import asked_for, given_before
-from cultivar.learning.renewing import Renewals
-from cultivar.learning.suggestion import AskedFor
+from cultivar.learning.defaults.keeping import FRESH, KeptDefaults
+from cultivar.learning.defaults.proposing import asked_for, given_before
+from cultivar.learning.defaults.renewing import Renewals
+from cultivar.learning.defaults.suggesting import default_for
+from cultivar.learning.defaults.suggestion import AskedFor
 from cultivar.ledger.counting import tally
 from cultivar.ledger.database import Database
 from cultivar.ledger.tallies import SqlTallies

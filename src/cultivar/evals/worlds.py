@@ -15,7 +15,7 @@ from typing import Final
 from cultivar.errors import UsageError
 from cultivar.evals.truths import BEST, Effect, plant, probability
 from cultivar.evals.ways import Fork, Way, Ways
-from cultivar.learning.weighing import by_version
+from cultivar.learning.evidence.weighing import by_version
 from cultivar.ledger.tallying import Observation, Observed
 from cultivar.model import Json, Source
 from cultivar.record import Record, field

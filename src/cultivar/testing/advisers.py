@@ -9,7 +9,7 @@ from msgspec import json
 
 from cultivar.bus.base import Bus, Message
 from cultivar.bus.subjects import INTELLIGENCE
-from cultivar.learning.learned import Learned
+from cultivar.learning.defaults.learned import Learned
 from cultivar.model import Answer, Answers
 from cultivar.templating.questions.asking import AskedQuestion
 from cultivar.templating.questions.interview import Propose, interview

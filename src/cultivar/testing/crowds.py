@@ -16,7 +16,7 @@ from uuid import NAMESPACE_OID, uuid5
 
 from sqlalchemy import select
 
-from cultivar.learning.messages import payload_of
+from cultivar.learning.telling.messages import payload_of
 from cultivar.ledger.counting import tally
 from cultivar.ledger.database import Database, connect
 from cultivar.ledger.outbox import SqlOutbox, put

@@ -9,7 +9,7 @@ from pathlib import Path
 from cultivar.bus.base import Bus
 from cultivar.bus.local import LocalBus
 from cultivar.bus.nats import NatsBus
-from cultivar.learning.publishing import Publisher, PublishPolicy
+from cultivar.learning.telling.publishing import Publisher, PublishPolicy
 from cultivar.ledger.database import connect
 from cultivar.ledger.outbox import SqlOutbox
 from cultivar.settings import BusSettings

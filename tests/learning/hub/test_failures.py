@@ -10,9 +10,10 @@ from cultivar.bus.base import Bus
 from cultivar.learning.hub.failures import MOST_TOLD, CommonFailure
 from cultivar.learning.hub.hub import Hub
 from cultivar.learning.hub.store import HubStore
-from cultivar.learning.messages import FailureSignature, GenerationMessage, decoded
-from cultivar.learning.signatures import LONGEST, signature_of
-from cultivar.learning.vocabulary import WORDS
+from cultivar.learning.telling.messages import GenerationMessage, decoded
+from cultivar.learning.telling.sieve import LONGEST, signature_of
+from cultivar.learning.telling.signature import FailureSignature
+from cultivar.learning.telling.vocabulary import WORDS
 from cultivar.ledger.outgoing import SeenPattern
 from cultivar.record import to_builtins
 from cultivar.testing.hubs import TEMPLATE, ask, counted, messages, told, wait_for

@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 from msgspec import json
 
-from cultivar.learning.defaults import default_for
+from cultivar.learning.defaults.keeping import AFFORDABLE
+from cultivar.learning.defaults.suggesting import default_for
+from cultivar.learning.defaults.suggestion import AskedFor
 from cultivar.learning.hub.intelligence import Intelligence, Request, plain
 from cultivar.learning.hub.metrics import Metrics
 from cultivar.learning.hub.snapshots import Snapshots
 from cultivar.learning.hub.store import HubStore
-from cultivar.learning.keeping import AFFORDABLE
-from cultivar.learning.messages import decoded
-from cultivar.learning.suggestion import AskedFor
+from cultivar.learning.telling.messages import decoded
 from cultivar.ledger.database import connect
 from cultivar.ledger.tallying import Judgement
 from cultivar.testing.hubs import TEMPLATE, told

@@ -13,7 +13,7 @@ from cultivar.learning.hub.intelligence import Intelligence, Request
 from cultivar.learning.hub.metrics import Metrics
 from cultivar.learning.hub.snapshots import Snapshots
 from cultivar.learning.hub.store import HubStore
-from cultivar.learning.messages import decoded
+from cultivar.learning.telling.messages import decoded
 from cultivar.testing.hubs import TEMPLATE, told
 
 HONEST = [

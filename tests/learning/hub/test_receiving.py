@@ -10,7 +10,7 @@ from cultivar.errors import StoreUnavailableError
 from cultivar.learning.hub.hub import Hub, HubSettings
 from cultivar.learning.hub.limits import Limits
 from cultivar.learning.hub.store import HubStore, Ingested
-from cultivar.learning.messages import GenerationMessage
+from cultivar.learning.telling.messages import GenerationMessage
 from cultivar.testing.clock import SteppedClock
 from cultivar.testing.hubs import Places, counted, messages, told, wait_for
 

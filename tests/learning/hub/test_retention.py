@@ -17,7 +17,7 @@ from cultivar.bus.subjects import GENERATION
 from cultivar.errors import StoreUnavailableError
 from cultivar.learning.hub.hub import Hub
 from cultivar.learning.hub.store import HubStore
-from cultivar.learning.messages import GenerationMessage, decoded
+from cultivar.learning.telling.messages import GenerationMessage, decoded
 from cultivar.ledger.database import connect
 from cultivar.record import replace
 from cultivar.testing.hubs import QUICK, Places, counted, messages, told, wait_for

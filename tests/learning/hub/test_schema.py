@@ -17,7 +17,7 @@ from msgspec import json
 from sqlalchemy import inspect
 
 from cultivar.learning.hub.store import HubStore
-from cultivar.learning.messages import decoded
+from cultivar.learning.telling.messages import decoded
 from cultivar.ledger.database import connect
 from cultivar.testing.hubs import TEMPLATE, counted, told
 from cultivar.testing.postgres import PostgresServer

@@ -14,7 +14,7 @@ from msgspec import json
 
 from cultivar.errors import StoreUnavailableError
 from cultivar.learning.hub.store import HubStore
-from cultivar.learning.messages import GenerationMessage, decoded
+from cultivar.learning.telling.messages import GenerationMessage, decoded
 from cultivar.ledger.sql import open_ledger
 from cultivar.testing.hubs import TEMPLATE, Places, counted, told
 

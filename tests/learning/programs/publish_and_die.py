@@ -14,8 +14,8 @@ from pathlib import Path
 from cultivar.bus.base import Bus
 from cultivar.bus.local import LocalBus
 from cultivar.bus.nats import NatsBus
-from cultivar.learning.messages import payload_of
-from cultivar.learning.publishing import Publisher, PublishPolicy
+from cultivar.learning.telling.messages import payload_of
+from cultivar.learning.telling.publishing import Publisher, PublishPolicy
 from cultivar.ledger.database import connect
 from cultivar.ledger.outbox import SqlOutbox
 from cultivar.ledger.sql import open_ledger

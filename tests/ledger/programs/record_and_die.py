@@ -6,7 +6,7 @@ import sys
 
 from sqlalchemy import event
 
-from cultivar.learning.messages import payload_of
+from cultivar.learning.telling.messages import payload_of
 from cultivar.ledger.blobs import SqlContentStore
 from cultivar.ledger.database import connect
 from cultivar.ledger.generations import SqlGenerations

@@ -13,10 +13,11 @@ from typing import Any, Final, TypeAlias
 
 from sqlalchemy import Connection, Row, func, select
 
+from cultivar.learning.evidence.weighing import bounded
 from cultivar.learning.hub.tables import failure_patterns, failure_stats, moment
-from cultivar.learning.messages import FailureSignature, GenerationMessage
-from cultivar.learning.signatures import LONGEST, understood
-from cultivar.learning.weighing import bounded
+from cultivar.learning.telling.messages import GenerationMessage
+from cultivar.learning.telling.sieve import LONGEST, understood
+from cultivar.learning.telling.signature import FailureSignature
 from cultivar.ledger.columns import storable
 from cultivar.ledger.database import Database
 from cultivar.ledger.upserts import from_columns, in_columns

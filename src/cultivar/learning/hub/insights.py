@@ -15,9 +15,9 @@ from msgspec import json
 from cultivar.bus.base import Bus, Message
 from cultivar.bus.subjects import INSIGHTS
 from cultivar.errors import CultivarError
+from cultivar.learning.findings.statistics import statistics_of
 from cultivar.learning.hub.intelligence import plain
 from cultivar.learning.hub.metrics import Metrics
-from cultivar.learning.statistics import statistics_of
 from cultivar.ledger.tallying import TallyStore
 
 _LOG = logging.getLogger(__name__)

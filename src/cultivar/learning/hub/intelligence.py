@@ -12,16 +12,16 @@ from msgspec import DecodeError, json
 
 from cultivar.bus.base import Message
 from cultivar.errors import CultivarError, NotKnownError, UsageError
-from cultivar.learning.combining import Combination, best_combinations, worst_combinations
-from cultivar.learning.failing import associated_with_failure
+from cultivar.learning.defaults.keeping import KeptDefaults
+from cultivar.learning.defaults.suggestion import AskedFor, Suggestion
+from cultivar.learning.evidence.rates import Rate
+from cultivar.learning.findings.combining import Combination, best_combinations, worst_combinations
+from cultivar.learning.findings.failing import associated_with_failure
+from cultivar.learning.findings.statistics import QuestionStatistics, statistics_of
 from cultivar.learning.hub.failures import FailureStore
 from cultivar.learning.hub.metrics import Metrics
 from cultivar.learning.hub.snapshots import Snapshots
 from cultivar.learning.hub.store import HubStore
-from cultivar.learning.keeping import KeptDefaults
-from cultivar.learning.rates import Rate
-from cultivar.learning.statistics import QuestionStatistics, statistics_of
-from cultivar.learning.suggestion import AskedFor, Suggestion
 from cultivar.ledger.tallying import TallyStore
 from cultivar.record import Record, field, to_builtins
 from cultivar.schema import MisfitError, read_as

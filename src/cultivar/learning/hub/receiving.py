@@ -17,7 +17,7 @@ from cultivar.bus.subjects import DEAD_LETTER, GENERATION, sender_of
 from cultivar.learning.hub.limits import Limits
 from cultivar.learning.hub.metrics import Metrics
 from cultivar.learning.hub.store import HubStore, Ingested
-from cultivar.learning.messages import GenerationMessage, decoded
+from cultivar.learning.telling.messages import GenerationMessage, decoded
 from cultivar.ledger.columns import storable
 
 DURABLE: Final = "hub"

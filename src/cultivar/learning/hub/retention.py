@@ -18,7 +18,7 @@ from cultivar.bus.subjects import GENERATIONS_STREAM
 from cultivar.errors import CultivarError
 from cultivar.learning.hub.partitions import REST, TABLE, add, drop, missing, outdated, take_turn
 from cultivar.learning.hub.tables import horizon, moment
-from cultivar.learning.messages import UNTIMED, GenerationMessage, made_at
+from cultivar.learning.telling.messages import UNTIMED, GenerationMessage, made_at
 from cultivar.ledger.database import Database
 from cultivar.record import Record
 

@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any, Final, TypeAlias
 
 from cultivar.errors import UnavailableError
-from cultivar.learning.renewing import Renewals
+from cultivar.learning.defaults.renewing import Renewals
 from cultivar.record import Record, replace
 
 _LOG = logging.getLogger(__name__)

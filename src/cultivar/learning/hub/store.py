@@ -19,7 +19,7 @@ from cultivar.errors import StoreUnavailableError
 from cultivar.learning.hub.failures import FailureStore, keep_failures
 from cultivar.learning.hub.retention import Retention
 from cultivar.learning.hub.tables import generations, moment, prepare
-from cultivar.learning.messages import GenerationMessage, made_at, observed
+from cultivar.learning.telling.messages import GenerationMessage, made_at, observed
 from cultivar.ledger.columns import storable
 from cultivar.ledger.counting import Sums
 from cultivar.ledger.database import connect

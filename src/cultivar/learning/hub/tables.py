@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from cultivar.errors import StoreUnavailableError
 from cultivar.learning.hub.partitions import TABLE, partition
-from cultivar.learning.messages import UNTIMED
+from cultivar.learning.telling.messages import UNTIMED
 from cultivar.ledger.columns import ExactText, QueriedJson, UtcTime
 from cultivar.ledger.database import Database
 from cultivar.ledger.tables import answer_stats, combination_stats, judgements

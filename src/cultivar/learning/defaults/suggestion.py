@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
-from cultivar.learning.rates import Interval
+from cultivar.learning.evidence.rates import Interval
 from cultivar.model import Json
 from cultivar.record import Record, field
 

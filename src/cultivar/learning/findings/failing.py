@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from cultivar.learning.comparing import Cells, Difference, compare
-from cultivar.learning.contest import MATTERS
-from cultivar.learning.counts import (
+from cultivar.learning.evidence.comparing import Cells, Difference, compare
+from cultivar.learning.evidence.contest import MATTERS
+from cultivar.learning.evidence.counts import (
     Counts,
     Key,
     arranged,
@@ -17,9 +17,9 @@ from cultivar.learning.counts import (
     together,
     trials,
 )
-from cultivar.learning.findings import FALSE, q_values
-from cultivar.learning.ground import Ground, ground_of
-from cultivar.learning.rates import normal
+from cultivar.learning.evidence.ground import Ground, ground_of
+from cultivar.learning.evidence.rates import normal
+from cultivar.learning.findings.believing import FALSE, q_values
 from cultivar.ledger.tallying import AnswerTally, TallyStore
 from cultivar.model import Json
 from cultivar.record import Record

@@ -19,11 +19,11 @@ from cultivar.bus.base import BusUnavailableError, Message
 from cultivar.bus.opening import Line
 from cultivar.bus.subjects import INTELLIGENCE, subject_of
 from cultivar.errors import CultivarError
-from cultivar.learning.advice import LONGEST, Advice, OddAdviceError, read_advice
-from cultivar.learning.inquiry import Inquiry, inquiry_of
-from cultivar.learning.learned import Learned
-from cultivar.learning.proposing import answer_of
-from cultivar.learning.suggestion import Suggestion
+from cultivar.learning.asking.advice import LONGEST, Advice, OddAdviceError, read_advice
+from cultivar.learning.asking.inquiry import Inquiry, inquiry_of
+from cultivar.learning.defaults.learned import Learned
+from cultivar.learning.defaults.proposing import answer_of
+from cultivar.learning.defaults.suggestion import Suggestion
 from cultivar.model import Answer
 from cultivar.templating.questions.asking import AskedQuestion
 from cultivar.templating.questions.interview import Propose

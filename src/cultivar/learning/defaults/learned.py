@@ -37,6 +37,6 @@ class LearnedHere:
 
     def proposer(self, run_id: str, template: Template) -> Propose:
         """What the counts propose."""
-        from cultivar.learning.proposing import smart_defaults
+        from cultivar.learning.defaults.proposing import smart_defaults
 
         return smart_defaults(template, self._tallies)

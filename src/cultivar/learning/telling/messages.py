@@ -13,6 +13,7 @@ from typing import Any, Final, cast
 
 from msgspec import DecodeError, json, to_builtins
 
+from cultivar.learning.telling.signature import FailureSignature
 from cultivar.ledger.outgoing import SeenPattern
 from cultivar.ledger.tallying import Observation, Observed, observation_of
 from cultivar.model import Answer, Generation, Json
@@ -35,16 +36,6 @@ UNTIMED: Final = datetime(1970, 1, 1, tzinfo=UTC)
 """When a generation was made that says no time, or one that no clock shows."""
 
 _FARTHEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
-
-
-class FailureSignature(Record):
-    """A failure pattern, in words that may travel; see `signatures`."""
-
-    id: str = ""
-    """By which `failures` names it."""
-    signature: str = ""
-    check: str = ""
-    language: str = ""
 
 
 # The hub has thousands of them in hand, and none is ever part of a cycle.
@@ -173,7 +164,7 @@ def _signatures(patterns: Sequence[SeenPattern]) -> dict[str, FailureSignature]:
     """What may be told of each failure pattern, by the id that it has here."""
     if not patterns:
         return {}
-    from cultivar.learning.signatures import signature_of  # what it needs is slow to load
+    from cultivar.learning.telling.sieve import signature_of  # what it needs is slow to load
 
     return {each.id: signature_of(each) for each in patterns}
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from cultivar.learning.counts import Key, key_of
-from cultivar.learning.rates import Interval
-from cultivar.learning.standardising import Baseline, baseline_of
+from cultivar.learning.evidence.counts import Key, key_of
+from cultivar.learning.evidence.rates import Interval
+from cultivar.learning.evidence.standardising import Baseline, baseline_of
 from cultivar.ledger.tallying import CombinationTally, TallyStore
 from cultivar.model import Json
 from cultivar.record import Record

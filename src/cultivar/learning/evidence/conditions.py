@@ -13,12 +13,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations
 from typing import Final
 
-from cultivar.learning.comparing import Cells, compare
-from cultivar.learning.contest import Contest
-from cultivar.learning.counts import Counts, Key, numbers_without, summed, together, trials
-from cultivar.learning.ground import Ground, ground_of
-from cultivar.learning.rates import quantile
-from cultivar.learning.usage import LEAD
+from cultivar.learning.evidence.comparing import Cells, compare
+from cultivar.learning.evidence.contest import Contest
+from cultivar.learning.evidence.counts import Counts, Key, numbers_without, summed, together, trials
+from cultivar.learning.evidence.ground import Ground, ground_of
+from cultivar.learning.evidence.rates import quantile
+from cultivar.learning.evidence.usage import LEAD
 from cultivar.ledger.tallying import Stratum
 from cultivar.record import Record
 

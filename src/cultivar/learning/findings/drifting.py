@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Final, Literal
 
-from cultivar.learning.comparing import Cells, Difference, compare
-from cultivar.learning.contest import MATTERS
-from cultivar.learning.counts import Key, key_of, trials
-from cultivar.learning.findings import FALSE, q_values
-from cultivar.learning.ground import Ground, ground_of
-from cultivar.learning.rates import normal
+from cultivar.learning.evidence.comparing import Cells, Difference, compare
+from cultivar.learning.evidence.contest import MATTERS
+from cultivar.learning.evidence.counts import Key, key_of, trials
+from cultivar.learning.evidence.ground import Ground, ground_of
+from cultivar.learning.evidence.rates import normal
+from cultivar.learning.findings.believing import FALSE, q_values
 from cultivar.ledger.tallying import HALF_LIFE, AnswerTally, Stratum, Tally, TallyStore
 from cultivar.model import Json
 from cultivar.record import Record

@@ -10,8 +10,8 @@ import math
 from collections.abc import Mapping
 from typing import Final, TypeAlias
 
-from cultivar.learning.rates import Rate, normal
-from cultivar.learning.weighing import FLOOD, bounded, combined, effective
+from cultivar.learning.evidence.rates import Rate, normal
+from cultivar.learning.evidence.weighing import FLOOD, bounded, combined, effective
 from cultivar.ledger.tallying import Stratum
 from cultivar.record import Record
 

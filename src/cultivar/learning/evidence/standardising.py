@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cultivar.learning.comparing import Cells
-from cultivar.learning.counts import by_instance, trials
-from cultivar.learning.ground import Ground, ground_of
-from cultivar.learning.rates import Rate
-from cultivar.learning.weighing import bounded
+from cultivar.learning.evidence.comparing import Cells
+from cultivar.learning.evidence.counts import by_instance, trials
+from cultivar.learning.evidence.ground import Ground, ground_of
+from cultivar.learning.evidence.rates import Rate
+from cultivar.learning.evidence.weighing import bounded
 from cultivar.ledger.tallying import Stratum
 from cultivar.record import Record
 

@@ -11,10 +11,16 @@ from typing import Annotated, Any, Final
 
 from msgspec import DecodeError, Meta, json
 
-from cultivar.learning.counts import key_of
-from cultivar.learning.proposing import asked_for
-from cultivar.learning.rates import Interval
-from cultivar.learning.suggestion import AskedFor, Reason, Success, Suggestion, why_together
+from cultivar.learning.defaults.proposing import asked_for
+from cultivar.learning.defaults.suggestion import (
+    AskedFor,
+    Reason,
+    Success,
+    Suggestion,
+    why_together,
+)
+from cultivar.learning.evidence.counts import key_of
+from cultivar.learning.evidence.rates import Interval
 from cultivar.model import Json
 from cultivar.record import Record, field, replace
 from cultivar.templating.questions.asking import AskedQuestion

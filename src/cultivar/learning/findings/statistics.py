@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from cultivar.learning.combining import Combination, best_combinations, worst_combinations
-from cultivar.learning.counts import Key, count, key_of, summed, together
-from cultivar.learning.drifting import Drift, drift
-from cultivar.learning.failing import FailureAssociation, associated_with_failure
-from cultivar.learning.ground import ground_of
-from cultivar.learning.rates import Interval, Rate
-from cultivar.learning.standardising import baseline_of
-from cultivar.learning.usage import usage_of
-from cultivar.learning.weighing import by_version
+from cultivar.learning.evidence.counts import Key, count, key_of, summed, together
+from cultivar.learning.evidence.ground import ground_of
+from cultivar.learning.evidence.rates import Interval, Rate
+from cultivar.learning.evidence.standardising import baseline_of
+from cultivar.learning.evidence.usage import usage_of
+from cultivar.learning.evidence.weighing import by_version
+from cultivar.learning.findings.combining import Combination, best_combinations, worst_combinations
+from cultivar.learning.findings.drifting import Drift, drift
+from cultivar.learning.findings.failing import FailureAssociation, associated_with_failure
 from cultivar.ledger.tallying import AnswerTally, Stratum, Tally, TallyStore
 from cultivar.model import Json
 from cultivar.record import Record

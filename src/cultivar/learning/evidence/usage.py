@@ -9,10 +9,10 @@ import math
 from collections.abc import Mapping
 from typing import Final
 
-from cultivar.learning.counts import Key
-from cultivar.learning.ground import Ground
-from cultivar.learning.rates import Rate, quantile
-from cultivar.learning.weighing import ENOUGH, bounded, combined, effective
+from cultivar.learning.evidence.counts import Key
+from cultivar.learning.evidence.ground import Ground
+from cultivar.learning.evidence.rates import Rate, quantile
+from cultivar.learning.evidence.weighing import ENOUGH, bounded, combined, effective
 from cultivar.ledger.tallying import Stratum
 from cultivar.record import Record, replace
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from msgspec import ValidationError, convert
 
-from cultivar.learning.conditions import Effect
-from cultivar.learning.rates import Interval
-from cultivar.learning.suggestion import Success, Suggestion
+from cultivar.learning.defaults.suggestion import Success, Suggestion
+from cultivar.learning.evidence.conditions import Effect
+from cultivar.learning.evidence.rates import Interval
 from cultivar.record import Record, to_builtins
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from cultivar.learning.comparing import Cells, Difference, compare
-from cultivar.learning.counts import Key, trials
-from cultivar.learning.ground import Ground
-from cultivar.learning.rates import quantile
+from cultivar.learning.evidence.comparing import Cells, Difference, compare
+from cultivar.learning.evidence.counts import Key, trials
+from cultivar.learning.evidence.ground import Ground
+from cultivar.learning.evidence.rates import quantile
 from cultivar.record import Record, field
 
 ERROR: Final = 0.01

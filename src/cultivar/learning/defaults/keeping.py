@@ -17,12 +17,12 @@ from hashlib import sha256
 from typing import Final
 
 from cultivar.errors import UnavailableError
-from cultivar.learning.bodies import Found, body_of, effect_in, found_in
-from cultivar.learning.conditions import Effect, Under, effect_of, under_of
-from cultivar.learning.counts import Counts
-from cultivar.learning.defaults import Evidence, conditions_of, default_for, told
-from cultivar.learning.renewing import Renewals
-from cultivar.learning.suggestion import AskedFor, Suggestion
+from cultivar.learning.defaults.bodies import Found, body_of, effect_in, found_in
+from cultivar.learning.defaults.renewing import Renewals
+from cultivar.learning.defaults.suggesting import Evidence, conditions_of, default_for, told
+from cultivar.learning.defaults.suggestion import AskedFor, Suggestion
+from cultivar.learning.evidence.conditions import Effect, Under, effect_of, under_of
+from cultivar.learning.evidence.counts import Counts
 from cultivar.ledger.tallying import Judgement, TallyStore
 from cultivar.model import Json
 from cultivar.record import Record, asdict

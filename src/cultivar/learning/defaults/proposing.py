@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from itertools import takewhile
 
-from cultivar.learning.keeping import KeptDefaults
-from cultivar.learning.renewing import Renewals
-from cultivar.learning.suggestion import AskedFor, Suggestion
+from cultivar.learning.defaults.keeping import KeptDefaults
+from cultivar.learning.defaults.renewing import Renewals
+from cultivar.learning.defaults.suggestion import AskedFor, Suggestion
 from cultivar.ledger.tallying import TallyStore
 from cultivar.model import Answer, Json
 from cultivar.templating.questions.asking import AskedQuestion

@@ -13,9 +13,9 @@ from typing import Final
 from msgspec import json
 
 from cultivar.errors import CultivarError
-from cultivar.learning.advice import Advice
-from cultivar.learning.proposing import asked_for, given_before
-from cultivar.learning.suggestion import AskedFor
+from cultivar.learning.asking.advice import Advice
+from cultivar.learning.defaults.proposing import asked_for, given_before
+from cultivar.learning.defaults.suggestion import AskedFor
 from cultivar.model import Json
 from cultivar.record import Record
 from cultivar.templating.questions.asking import AskedQuestion

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property
 
-from cultivar.learning.conditions import Under, Whole, effect_of, under_of, whole_of
-from cultivar.learning.counts import NOTHING, Counts, Key, arranged, key_of
-from cultivar.learning.judging import Judged, judged
-from cultivar.learning.rates import Rate
-from cultivar.learning.suggestion import AskedFor, Reason, Success, Suggestion, why
+from cultivar.learning.defaults.judging import Judged, judged
+from cultivar.learning.defaults.suggestion import AskedFor, Reason, Success, Suggestion, why
+from cultivar.learning.evidence.conditions import Under, Whole, effect_of, under_of, whole_of
+from cultivar.learning.evidence.counts import NOTHING, Counts, Key, arranged, key_of
+from cultivar.learning.evidence.rates import Rate
 from cultivar.ledger.tallying import Outcomes, TallyStore
 from cultivar.model import Json
 from cultivar.record import Record, replace

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from cultivar.learning.conditions import Under, Whole
-from cultivar.learning.contest import ERROR, Contest
-from cultivar.learning.counts import Counts, Key
-from cultivar.learning.suggestion import Reason
-from cultivar.learning.usage import Usage, usage_of
+from cultivar.learning.defaults.suggestion import Reason
+from cultivar.learning.evidence.conditions import Under, Whole
+from cultivar.learning.evidence.contest import ERROR, Contest
+from cultivar.learning.evidence.counts import Counts, Key
+from cultivar.learning.evidence.usage import Usage, usage_of
 from cultivar.record import Record
 
 _WARY: Final = 0.05

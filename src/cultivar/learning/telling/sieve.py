@@ -13,8 +13,8 @@ from functools import lru_cache
 from itertools import accumulate, groupby
 from typing import Final
 
-from cultivar.learning.messages import FailureSignature
-from cultivar.learning.vocabulary import CODES, NAMES, WORDS
+from cultivar.learning.telling.signature import FailureSignature
+from cultivar.learning.telling.vocabulary import CODES, NAMES, WORDS
 from cultivar.ledger.outgoing import SeenPattern
 
 _LINES: Final = 7

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, TypeAlias
 
-from cultivar.learning.comparing import Cells
+from cultivar.learning.evidence.comparing import Cells
 from cultivar.ledger.tallying import AnswerTally, Outcomes, Stratum
 from cultivar.model import Json
 from cultivar.record import Record

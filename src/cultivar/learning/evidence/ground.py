@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from cultivar.learning.counts import by_instance
-from cultivar.learning.weighing import ENOUGH, bounded, effective, fading
+from cultivar.learning.evidence.counts import by_instance
+from cultivar.learning.evidence.weighing import ENOUGH, bounded, effective, fading
 from cultivar.ledger.tallying import Stratum
 from cultivar.record import Record
 
