@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import json
 import os
 import re
 import subprocess
@@ -22,6 +23,7 @@ from msgspec.structs import FieldInfo
 
 import cultivar
 from cultivar import errors, settings
+from cultivar.evals import planning
 from cultivar.ledger import tables
 from cultivar.record import Record, fields
 
@@ -242,12 +244,72 @@ def _first_sentence(kind: type[Any]) -> str:
     return " ".join((inspect.getdoc(kind) or "").split("\n\n")[0].split())
 
 
+def _results(name: str) -> dict[str, Any]:
+    """What a benchmark measured last."""
+    path = Path(__file__).parents[1] / "evals" / "benchmarks" / "results" / f"{name}.json"
+    return cast("dict[str, Any]", json.loads(path.read_text(encoding="utf-8")))
+
+
+def measured_sizes() -> Iterator[str]:
+    """What one generation takes up, by where it is kept."""
+    found = _results("capacity")
+    yield "| one generation, or one instance | bytes |\n|---|---|"
+    yield f"| message, as it travels | {found['message']:,} |"
+    yield f"| in the bus's stream | {found['stream']:,} |"
+    yield f"| in the ledger of its own instance, with files and checks | {found['ledger']:,} |"
+    for name, kept in found["hub"].items():
+        yield f"| row of the hub, with its indexes, {name} | {kept['100']['row']:,} |"
+        for instances, each in kept.items():
+            yield (
+                f"| counts of a template for each of {int(instances):,} instances, {name} "
+                f"| {each['counts'] // int(instances):,} |"
+            )
+    rates = _results("ingest")
+    for name in ("postgresql", "sqlite"):
+        yield f"| *messages a second that one hub counts, {name}* | *{rates[name]['ingest']:,}* |"
+
+
+def capacity() -> Iterator[str]:
+    """What a thousand instances and a billion generations need."""
+    kept, rates = _results("capacity"), _results("ingest")
+    postgresql = kept["hub"]["postgresql"]["1000"]
+    sizes = planning.Measured(
+        stream=kept["stream"],
+        row=postgresql["row"],
+        counts=postgresql["counts"] / 1000,
+        ledger=kept["ledger"],
+        ingest=rates["postgresql"]["ingest"],
+    )
+    loads = [planning.Load(instances=1000, generations=10**9, kept_days=days) for days in (365, 90)]
+    year, quarter = (planning.needs_of(load, sizes) for load in loads)
+    yield "| what | how much |\n|---|---|"
+    yield f"| messages | {year.mean:.0f} a second in the mean, {year.peak:.0f} at the peak |"
+    yield f"| one hub, at the peak | {year.hub_share:.1%} of what it can |"
+    yield f"| after a day without any hub, one has caught up in | {_minutes(year.catch_up)} |"
+    yield f"| streams, 30 days, on each server of the bus | {_gigabytes(year.stream)} |"
+    yield f"| one partition of the hub's rows: a month | {_gigabytes(year.month)} |"
+    yield f"| all rows, kept for a year, in 13 partitions | {_gigabytes(year.rows)} |"
+    yield f"| all rows, kept for 90 days, in 4 partitions | {_gigabytes(quarter.rows)} |"
+    yield f"| counts of one template that all use | {_gigabytes(year.counts)} |"
+    yield f"| the ledger of each instance, a million generations | {_gigabytes(year.ledger)} |"
+
+
+def _gigabytes(size: float) -> str:
+    return f"{size / 1e9:,.1f} GB"
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:,.0f} minutes"
+
+
 PARTS: dict[str, Callable[[], Iterator[str]]] = {
     "commands": commands,
     "settings": all_settings,
     "api": api,
     "errors": all_errors,
     "tables": all_tables,
+    "sizes": measured_sizes,
+    "capacity": capacity,
 }
 
 

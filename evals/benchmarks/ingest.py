@@ -14,6 +14,7 @@ so that nothing that must know repeats can use it, and stands beside. So do the 
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import tempfile
@@ -69,7 +70,7 @@ _Insert: TypeAlias = Callable[[Connection, str, Sequence[str], _Rows], None]
 
 def measure(messages: int = MESSAGES) -> Found:
     """Messages a second, by database, and the share of the database's own rate."""
-    told = _told(messages)
+    told = told_by(messages, INSTANCES)
     with ExitStack() as stack:
         found: Found = {
             "unit": "messages a second",
@@ -77,12 +78,12 @@ def measure(messages: int = MESSAGES) -> Found:
             "instances": INSTANCES,
             "batch": BATCH,
             "consumers": HubSettings().consumers,
-            **{name: _measured(told, name, new) for name, new in _databases(stack).items()},
+            **{name: _measured(told, name, new) for name, new in databases(stack).items()},
         }
     return {**found, "load": round(os.getloadavg()[1], 1)}
 
 
-def _databases(stack: ExitStack) -> dict[str, Callable[[], str]]:
+def databases(stack: ExitStack) -> dict[str, Callable[[], str]]:
     """By the kind of database, what gives the address of a new one."""
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
     found: dict[str, Callable[[], str]] = {"sqlite": lambda: f"sqlite:///{folder}/{uuid4()}.db"}
@@ -95,12 +96,12 @@ def _databases(stack: ExitStack) -> dict[str, Callable[[], str]]:
     return {**found, "postgresql": lambda: stack.enter_context(server.database())}
 
 
-def _told(messages: int) -> list[GenerationMessage]:
-    """What the instances of a world tell."""
+def told_by(messages: int, instances: int) -> list[GenerationMessage]:
+    """What so many instances of a world tell."""
     with tempfile.TemporaryDirectory() as folder:
         catalog = Catalog([], Path(folder), builtin=[builtin_root() / "templates_data"])
         template = catalog.find(TEMPLATE)
-    world = World(Scenario(template=template, generations=messages, instances=INSTANCES))
+    world = World(Scenario(template=template, generations=messages, instances=instances))
     return [_message(observation_of(each, TEMPLATE)) for each in world.draws()]
 
 
@@ -144,8 +145,9 @@ def _ingest_seconds(told: Sequence[GenerationMessage], address: str) -> float:
     with ExitStack() as stack:
         server = stack.enter_context(nats_server())
         bus = stack.enter_context(closing(NatsBus(BusSettings(url=server.url))))
-        _publish(bus, told)
+        publish(bus, told)
         store = stack.enter_context(closing(HubStore(address)))
+        gc.freeze()  # as `cultivar hub` does
         began = time.perf_counter()
         hub = stack.enter_context(closing(Hub(bus, store)))
         while hub.metrics["counted"] < len(told):
@@ -155,7 +157,8 @@ def _ingest_seconds(told: Sequence[GenerationMessage], address: str) -> float:
         return time.perf_counter() - began
 
 
-def _publish(bus: NatsBus, told: Sequence[GenerationMessage]) -> None:
+def publish(bus: NatsBus, told: Sequence[GenerationMessage]) -> None:
+    """Publish what the instances tell, until all of it is stored."""
     for at in range(0, len(told), BATCH):
         published = bus.publish_all(
             Message(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import threading
 from collections.abc import Generator
@@ -54,15 +55,19 @@ def hub(options: HubCommand) -> None:
     Example: cultivar hub --bus-url nats://bus:4222 --database-url postgresql://hub@db/hub
     """
     with _opened(options) as running:
-        if options.as_json:
-            print_json({"http": running.url})
-            sys.stdout.flush()  # who reads it waits for it
-        else:
-            show(f"The hub runs; see {escape(running.url)}/health and /metrics. Ctrl-C stops it.")
         try:
+            _tell(running, as_json=options.as_json)
             threading.Event().wait()
         except KeyboardInterrupt:
             show("Stopping: what is in hand is counted first.", stderr=True)
+
+
+def _tell(running: Hub, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"http": running.url})
+        sys.stdout.flush()  # who reads it waits for it
+        return
+    show(f"The hub runs; see {escape(running.url)}/health and /metrics. Ctrl-C stops it.")
 
 
 @contextmanager
@@ -81,6 +86,9 @@ def _opened(options: HubCommand) -> Generator[Hub]:
         closing(open_bus(settings.bus, settings.home)) as bus,
         closing(Hub(bus, store, wanted)) as running,
     ):
+        # What is loaded by now stays for good; thousands of messages set off collections that
+        # would look at all of it each time.
+        gc.freeze()
         yield running
 
 

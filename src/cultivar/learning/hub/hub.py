@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
@@ -77,9 +76,6 @@ class Hub:
         self._store, self._settings = store, settings or HubSettings()
         self.metrics = Metrics()
         """What it has done."""
-        # What is loaded by now stays for good; thousands of messages set off collections that would
-        # look at all of it each time.
-        gc.freeze()
         with ExitStack() as begun:
             self._begin(bus, begun, now)
             self._begun = begun.pop_all()
