@@ -27,6 +27,8 @@ _ESCAPED = re.compile(f"{_ESCAPE}([0-9a-f]{{6}})")
 
 def storable(text: str) -> str:
     """`text` in characters that every database takes; `restored` is its inverse."""
+    if text.isascii() and "\0" not in text:
+        return text  # as nearly all are
     return _UNSTORABLE.sub(lambda found: f"{_ESCAPE}{ord(found[0]):06x}", text)
 
 

@@ -7,6 +7,7 @@ retries, records and the environment are ours.
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import json
 import logging
@@ -223,10 +224,23 @@ def _configured() -> Any:
     litellm: Any = importlib.import_module("litellm")
     litellm.suppress_debug_info = True
     litellm.telemetry = False
+    litellm.client_session = _connections()
     if "LITELLM_LOG" not in os.environ:
         for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
     return litellm
+
+
+def _connections() -> Any:
+    """One pool for all calls: of two first calls at once, each would make one and drop the other's.
+
+    As litellm makes it.
+    """
+    httpx: Any = importlib.import_module("httpx")
+    handler: Any = importlib.import_module("litellm.llms.custom_httpx.http_handler")
+    client = httpx.Client(verify=handler.get_ssl_configuration(), follow_redirects=True)
+    atexit.register(client.close)
+    return client
 
 
 def _litellm() -> Any:
