@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from cultivar.errors import NotKnownError, UnavailableError, UsageError, WriteEr
 from cultivar.settings import BusSettings, ModelSettings, Secret, Settings
 from cultivar.stack.kinds import StackOptions
 from cultivar.stack.plan import NAMES, Plan, plan
+from cultivar.stack.session import session
 
 NOWHERE = "/nowhere"
 """A `PATH` in which there is no `nats-server`."""
@@ -153,6 +155,25 @@ def test_a_name_that_only_this_shell_has_is_handed_on(
     monkeypatch.setenv("CULTIVAR_INSTANCE_ID", "ada")
     named = plan(settings(tmp_path, instance_id="ada"), StackOptions(bus="local"))
     assert named.joining["CULTIVAR_INSTANCE_ID"] == "ada"
+
+
+def test_a_bus_that_is_set_is_joined_by_its_address(tmp_path: Path) -> None:
+    url = "nats://127.0.0.1:14922"
+    planned = plan(settings(tmp_path, bus=BusSettings(url=url)), StackOptions())
+    assert planned.joining["CULTIVAR_BUS__URL"] == url
+    assert any("--without hub" in note for note in planned.notes)
+
+
+@pytest.mark.parametrize("own", ["", "blue"])
+def test_who_has_a_name_keeps_it_when_joining(own: str, tmp_path: Path) -> None:
+    with session(tmp_path) as ours:
+        ours.tell({}, {"CULTIVAR_INSTANCE_ID": "the host's name"})
+        script = f"set -eu; . {ours.environment}; printenv CULTIVAR_INSTANCE_ID"
+        named = {"CULTIVAR_INSTANCE_ID": own} if own else {}
+        printed = subprocess.check_output(
+            ["sh", "-c", script], env={"PATH": os.environ["PATH"], **named}, text=True
+        )
+    assert printed.strip() == (own or "the host's name")
 
 
 @pytest.mark.parametrize("model", ["builtin", "none", "bridge", "bridge:large"])

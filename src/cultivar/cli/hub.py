@@ -104,7 +104,7 @@ def _settings(options: HubCommand) -> HubSettings:
     if options.keep_days < 0 or options.keep_days > _MOST_DAYS:
         raise UsageError(
             f"`--keep-days` takes a number of days up to {_MOST_DAYS}.",
-            "Write it like `--keep-days 365`, or leave it away to keep all.",
+            "Write it like `--keep-days 365`, or leave it out to keep all.",
         )
     return HubSettings(
         http=(host, int(port)), insights_seconds=options.insights, keep_days=options.keep_days

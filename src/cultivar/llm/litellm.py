@@ -171,7 +171,7 @@ class LitellmModel:
             self._unpriced = True
             _logger.warning(
                 "The price of the model %r is not known: its calls count as 0 dollars. "
-                "Limit the run by `budget.tokens` or `budget.calls`.",
+                "Limit the run by `budget.tokens` or `budget.calls`, a bridge by `bridge.tokens`.",
                 self.name,
             )
         return 0.0

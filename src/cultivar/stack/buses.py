@@ -45,7 +45,11 @@ def choose_bus(settings: Settings, options: StackOptions) -> ChosenBus:
     if options.bus == "local" or (options.bus == "auto" and url.startswith(_FILE)):
         return _file(settings)
     if url and not url.startswith(_FILE) and not _is_ours(settings, folder):
-        return ChosenBus(part=_part(NatsAnswers(url=url)), note="The bus is the one that is set.")
+        part = _part(NatsAnswers(url=url))
+        note = (
+            "The bus is the one that is set; where a hub runs there already, say `--without hub`."
+        )
+        return ChosenBus(part=part, joining=_joining(settings, url), note=note)
     program = find_server(options.nats_server, options.path)
     if program is not None:
         return _own_server(program, folder, settings, options)

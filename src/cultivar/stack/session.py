@@ -15,6 +15,8 @@ from msgspec import DecodeError, json
 from cultivar.errors import UnavailableError, UsageError, WriteError
 from cultivar.stack.nats import write_private
 
+_OWN_NAME: Final = "CULTIVAR_INSTANCE_ID"
+
 _HEAD: Final = """\
 # How a program joins the stack of `cultivar up`; written at its start, removed at its end.
 # Read it into a shell with:  . {path}
@@ -47,7 +49,7 @@ class Session:
         Raises:
             WriteError: `home` cannot be written to.
         """
-        lines = [f"export {name}={quote(value)}\n" for name, value in joining.items()]
+        lines = [_exported(name, value) for name, value in joining.items()]
         head = _HEAD.format(path=quote(str(self.environment)))
         with _explained(self._home):
             write_private(self.environment, head + "".join(lines))
@@ -66,6 +68,13 @@ class Session:
         """Remove what is only true while it runs."""
         for each in (self.state, self.environment):
             each.unlink(missing_ok=True)
+
+
+def _exported(name: str, value: str) -> str:
+    """The lines of a shell that set a variable; who has a name already keeps it."""
+    if name == _OWN_NAME:
+        return f'[ -n "${{{name}:-}}" ] || {name}={quote(value)}\nexport {name}\n'
+    return f"export {name}={quote(value)}\n"
 
 
 @contextmanager
@@ -103,7 +112,10 @@ def environment_of(home: Path) -> str:
         UnavailableError: None runs there, or it is not ready yet.
     """
     if not _is_locked(home):
-        raise UnavailableError(f"No stack runs in `{home}`.", "Start one with `cultivar up`.")
+        raise UnavailableError(
+            f"No stack runs in `{home}`.",
+            "Start one with `cultivar up`, or join one of another home with `. HOME/up.env`.",
+        )
     try:
         return Session(home).environment.read_text(encoding="utf-8")
     except FileNotFoundError as error:

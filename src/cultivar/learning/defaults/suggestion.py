@@ -13,6 +13,9 @@ Reason = Literal["success", "use"]
 """Whether a value is suggested since it succeeds most, or since most choose it."""
 
 
+_SAME: Final = 0.0005
+"""A lead that is less is none: with a decimal, the rates would look alike."""
+
 _PLAIN: Final = 0.02
 """Rates that are nearer to each other are told with a decimal."""
 
@@ -92,6 +95,8 @@ def _success(suggestion: Suggestion) -> str:
     if not suggestion.rivals:
         return f"{_percent(own.rate)} succeed"
     rival = suggestion.rivals[0]
+    if own.rate - rival.rate < _SAME:
+        return ""
     places = 0 if abs(own.rate - rival.rate) >= _PLAIN else 1
     return f"{_percent(own.rate, places)} succeed against {_percent(rival.rate, places)}"
 
