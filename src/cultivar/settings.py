@@ -40,11 +40,17 @@ PROTECTED = (
     *("model.api_base", "model.api_key", "model.record", "sandbox.use", "sandbox.image"),
     *("bus.url", "bus.user", "bus.password", "bus.token", "bus.nkey_seed_file", "bus.inbox_prefix"),
     *("bus.credentials_file", "bus.tls_ca", "bus.tls_certificate", "bus.tls_key"),
+    *("bus.connect_timeout", "bus.timeout", "bus.in_flight", "bus.replicas"),
+    *("bus.duplicate_window", "bus.stream_max_bytes"),
     *("instance_id", "learning.share_open_answers", "learning.ask_hub"),
     *("bridge.models", "bridge.money", "bridge.tokens", "bridge.calls", "bridge.window_seconds"),
     "bridge.concurrent",
 )
 """What a workspace may only set where the user trusts it."""
+
+
+SERVED = ("model.name",)
+"""What such a workspace may not set either where others are served with it."""
 
 
 LOWERED = (
@@ -270,11 +276,16 @@ class Settings(_Section):
         return self.database_url or f"sqlite:///{self.home / 'ledger.db'}"
 
 
-def load_settings(start: Path | None = None, **given: Any) -> Settings:
+def load_settings(start: Path | None = None, *, serving: bool = False, **given: Any) -> Settings:
     """Read the settings of the workspace that `start` (else the current folder) is in.
 
     Arguments come before the environment, `cultivar.yaml`, `[tool.cultivar]` in `pyproject.toml`,
     and `cultivar.yaml` in the user's configuration folder.
+
+    Args:
+        start: Where to look from.
+        serving: Whether others are served as is set here.
+        given: What a caller says.
 
     Raises:
         SettingsError: A file or a variable holds what no setting takes.
@@ -284,7 +295,7 @@ def load_settings(start: Path | None = None, **given: Any) -> Settings:
     workspace = find_workspace(start)
     root = workspace or start
     try:
-        return read_as(Settings, _found(root, workspace, given))
+        return read_as(Settings, _found(root, workspace, given, SERVED if serving else ()))
     except MisfitError as error:
         raise _wrong(root, _told(error.misfit), _remedy(error.misfit)) from error
     except (ValueError, YAMLError) as error:
@@ -307,14 +318,14 @@ def user_file() -> Path:
     return user_config_path("cultivar", appauthor=False) / "cultivar.yaml"
 
 
-def _found(root: Path, workspace: Path | None, given: Values) -> Values:
+def _found(root: Path, workspace: Path | None, given: Values, more: tuple[str, ...] = ()) -> Values:
     """What all sources say together; what is said earlier wins, setting by setting."""
     first = [argument_values(given), environment_values(Settings)]
     own = yaml_values(user_file())
     theirs = [yaml_values(root / "cultivar.yaml"), project_values(root / "pyproject.toml")]
     if not _trusts([*first, own], root):
         for values in theirs:
-            _refuse_protected(root, values, own)
+            _refuse_protected(root, values, own, more)
     places = {"workspace": root, "home": home_of(root)} if workspace else {}
     return merged([*first, *theirs, own, places])
 
@@ -333,8 +344,8 @@ def is_trusted(origin: str, trust: tuple[str, ...]) -> bool:
     return any(stem and (origin == stem or origin.startswith(f"{stem}/")) for stem in stems)
 
 
-def _refuse_protected(root: Path, values: Values, own: Values) -> None:
-    for name in PROTECTED:
+def _refuse_protected(root: Path, values: Values, own: Values, more: tuple[str, ...]) -> None:
+    for name in (*PROTECTED, *more):
         if _value(values, name) is not None:
             raise _refusal(root, f"sets `{name}`", name)
     for name in LOWERED:

@@ -205,8 +205,9 @@ def _sandbox(services: Services) -> Sandbox:
 def redactor_of(settings: Settings) -> Redactor:
     """What knows the secrets of the settings and of the environment."""
     redactor = Redactor(*environment_secrets(os.environ))
-    if settings.model.api_key is not None:
-        redactor.add(settings.model.api_key.get_secret_value())
+    for secret in (settings.model.api_key, settings.bus.password, settings.bus.token):
+        if secret is not None:
+            redactor.add(secret.get_secret_value())
     return redactor
 
 

@@ -81,6 +81,13 @@ def test_a_workspace_may_not_set_what_could_turn_against_its_user(
         load_settings(root)
 
 
+def test_a_workspace_chooses_no_model_that_others_are_served_with(tmp_path: Path) -> None:
+    root = _write(tmp_path / "w" / "cultivar.yaml", "model: {name: openai/dear}\n")
+    assert load_settings(root).model.name == "openai/dear"
+    with pytest.raises(UntrustedError, match=r"sets `model\.name`, which only you may do"):
+        load_settings(root, serving=True)
+
+
 @pytest.mark.parametrize(
     "line",
     ["attempts: 4", "budget: {money: 1.5}", "budget: {calls: null}", "sandbox: {disk_mb: 9999}"],

@@ -11,6 +11,7 @@ import pytest
 from cultivar.errors import NotKnownError, UnavailableError, UsageError, WriteError
 from cultivar.settings import BusSettings, ModelSettings, Secret, Settings
 from cultivar.stack.kinds import StackOptions
+from cultivar.stack.nats import find_server
 from cultivar.stack.plan import NAMES, Plan, plan
 from cultivar.stack.session import session
 
@@ -121,7 +122,8 @@ def test_a_file_that_was_asked_for_comes_before_what_is_set(server: Path, tmp_pa
 def test_a_bus_that_is_set_is_used_as_it_is(server: Path, tmp_path: Path) -> None:
     bus = BusSettings(url="nats://far:4222", token=Secret("their token"))
     planned = plan(settings(tmp_path, bus=bus), StackOptions(path=str(server.parent)))
-    assert (planned.parts[0].command, planned.joining) == ((), {})
+    assert planned.parts[0].command == ()
+    assert "their token" not in str(planned.joining)
     assert not (tmp_path / "bus").exists()
 
 
@@ -162,6 +164,26 @@ def test_a_bus_that_is_set_is_joined_by_its_address(tmp_path: Path) -> None:
     planned = plan(settings(tmp_path, bus=BusSettings(url=url)), StackOptions())
     assert planned.joining["CULTIVAR_BUS__URL"] == url
     assert any("--without hub" in note for note in planned.notes)
+
+
+def test_the_name_of_a_folder_is_run_by_no_shell_that_joins(tmp_path: Path) -> None:
+    home = tmp_path / f"x\ntouch {tmp_path / 'run'}\n#"
+    home.mkdir(parents=True)
+    with session(home) as ours:
+        ours.tell({}, {})
+        subprocess.run(["sh", "-c", ours.environment.read_text()], check=True)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_server_in_the_current_folder_is_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "nats-server").write_text("#!/bin/sh\n")
+    (tmp_path / "nats-server").chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    for path in (".", ":/nowhere", "/nowhere:"):
+        assert find_server(None, path) != tmp_path / "nats-server"
+        assert find_server(None, path) != Path("nats-server")
 
 
 @pytest.mark.parametrize("own", ["", "blue"])

@@ -46,6 +46,9 @@ class Stream(Record):
     """What it keeps; `*` stands for one token, `>` at the end for any number."""
     max_age: float = 0.0
     """Seconds that a message is kept; 0 is for ever."""
+    max_bytes: int = -1
+    """Of all its messages; -1 is what the settings say. Beyond it the oldest make room for new
+    ones: who fills it keeps nobody from going on."""
 
 
 class Published(Record):

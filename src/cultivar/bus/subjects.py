@@ -32,7 +32,9 @@ GENERATIONS_STREAM = Stream(
     name="GENERATIONS", subjects=(GENERATION, f"{GENERATION}.*"), max_age=30 * _DAY
 )
 INSIGHTS_STREAM = Stream(name="INSIGHTS", subjects=(INSIGHTS,), max_age=_DAY)
-DEAD_LETTERS_STREAM = Stream(name="DEAD_LETTERS", subjects=(f"{DEAD_LETTER}.*",), max_age=90 * _DAY)
+DEAD_LETTERS_STREAM = Stream(
+    name="DEAD_LETTERS", subjects=(f"{DEAD_LETTER}.*",), max_age=90 * _DAY, max_bytes=2**30
+)
 
 STREAMS: tuple[Stream, ...] = (GENERATIONS_STREAM, INSIGHTS_STREAM, DEAD_LETTERS_STREAM)
 """All that is kept, and how long."""

@@ -55,7 +55,7 @@ def _opened(options: BridgeCommand) -> Generator[Bridge]:
     from cultivar.wiring import redactor_of
 
     given: dict[str, Any] = {"bus": {"url": options.bus_url}} if options.bus_url else {}
-    settings = load_settings(**given)
+    settings = load_settings(serving=True, **given)
     with (
         closing(open_ledger(settings.ledger_url)) as ledger,
         closing(open_bus(settings.bus, settings.home)) as bus,

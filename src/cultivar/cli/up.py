@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import sys
@@ -85,7 +84,7 @@ def up(options: UpCommand) -> None:
     from cultivar.settings import load_settings
     from cultivar.stack.session import environment_of, session
 
-    settings = load_settings()
+    settings = load_settings(serving=True)
     if options.environment:
         sys.stdout.write(environment_of(settings.home))
         return
@@ -98,7 +97,7 @@ def _run(options: UpCommand, settings: Settings, ours: Session) -> None:
     from cultivar.stack.supervisor import Supervisor
 
     planned = plan(settings, _wanted(options))
-    log = _log(ours, planned)
+    log = _log(ours, planned, settings)
     for note in planned.notes:
         log.write("up", note)
     teller = _Teller(ours, planned.joining, as_json=options.as_json)
@@ -147,11 +146,11 @@ def _wanted(options: UpCommand) -> StackOptions:
     )
 
 
-def _log(ours: Session, planned: Plan) -> Log:
-    from cultivar.llm.redaction import Redactor, environment_secrets
+def _log(ours: Session, planned: Plan, settings: Settings) -> Log:
     from cultivar.stack.log import Log
+    from cultivar.wiring import redactor_of
 
-    redactor = Redactor(*environment_secrets(os.environ))
+    redactor = redactor_of(settings)
     colours = dict(zip((each.name for each in planned.parts), cycle(_COLOURS), strict=False))
     return Log(ours.log, partial(_show_line, colours), redactor.text)
 

@@ -49,7 +49,7 @@ def choose_bus(settings: Settings, options: StackOptions) -> ChosenBus:
         note = (
             "The bus is the one that is set; where a hub runs there already, say `--without hub`."
         )
-        return ChosenBus(part=part, joining=_joining(settings, url), note=note)
+        return ChosenBus(part=part, joining={"CULTIVAR_BUS__URL": url}, note=note)
     program = find_server(options.nats_server, options.path)
     if program is not None:
         return _own_server(program, folder, settings, options)

@@ -68,7 +68,9 @@ def find_server(given: Path | None, path: str = "") -> Path | None:
             return given.absolute()
         raise UsageError(f"`{given}` is no program.", HOW_TO_GET_IT)
     places = path or f"{os.environ.get('PATH', os.defpath)}:{_BEYOND_PATH}"
-    found = shutil.which("nats-server", path=places)
+    # What lies in the current folder may be anybody's.
+    own = os.pathsep.join(each for each in places.split(os.pathsep) if Path(each).is_absolute())
+    found = shutil.which("nats-server", path=own)
     return Path(found) if found else None
 
 

@@ -50,7 +50,7 @@ class Session:
             WriteError: `home` cannot be written to.
         """
         lines = [_exported(name, value) for name, value in joining.items()]
-        head = _HEAD.format(path=quote(str(self.environment)))
+        head = _HEAD.format(path=quote(_on_one_line(str(self.environment))))
         with _explained(self._home):
             write_private(self.environment, head + "".join(lines))
         self.begin(facts)
@@ -68,6 +68,11 @@ class Session:
         """Remove what is only true while it runs."""
         for each in (self.state, self.environment):
             each.unlink(missing_ok=True)
+
+
+def _on_one_line(text: str) -> str:
+    """`text` as a comment can hold it: what followed a line's end would be run."""
+    return "".join(each if each.isprintable() else "?" for each in text)
 
 
 def _exported(name: str, value: str) -> str:

@@ -133,3 +133,13 @@ def test_another_instances_generation_cannot_be_told_again_with_another_end(
     assert wait_for(lambda: hub.metrics["duplicates"] == 1)
     (found,) = store.tallies.totals(TEMPLATE)[TEMPLATE].values()
     assert (found.succeeded, found.failed) == (1, 0)
+
+
+def test_a_request_that_is_too_long_or_holds_more_than_plain_values_is_refused(
+    places: Places, store: HubStore
+) -> None:
+    with closing(places.bus()) as bus, closing(Hub(bus, store, QUICK)):
+        long = ask(bus, "suggest_defaults", questions=[{"name": "x" * 150_000}])
+        assert "too long" in long["error"]
+        deep = ask(bus, "suggest_defaults", questions=[{"name": "q", "values": [[1] * 10]}])
+        assert "error" in deep

@@ -50,3 +50,32 @@ def test_an_instance_that_poisons_moves_no_default(tmp_path: Path, poison: dict[
         lies = [told(n, instance_id="liar", **poison) for n in range(1000, 11_000)]
         store.ingest([decoded(json.encode(each)) for each in lies])
         assert suggested(store) == {"backend": "ets"}
+
+
+def test_a_few_do_not_take_the_word_from_many_by_newer_and_newer_versions(
+    store: HubStore,
+) -> None:
+    honest = [
+        told(
+            number,
+            instance_id=f"instance-{number % 20}",
+            template_version="2.4.0",
+            answers={"backend": "ets" if number // 20 % 2 else "redis"},
+            success=number // 20 % 2 == 1 or number // 40 % 2 == 0,
+        )
+        for number in range(2000)
+    ]
+    lies = [
+        told(
+            10_000 + number,
+            instance_id=f"liar-{number % 3}",
+            template_version=f"9999.{number // 60}.0",
+            answers={"backend": "redis" if number // 3 % 2 else "ets"},
+            success=number // 3 % 2 == 1,
+        )
+        for number in range(600)
+    ]
+    store.ingest([decoded(json.encode(each)) for each in honest])
+    assert suggested(store) == {"backend": "ets"}
+    store.ingest([decoded(json.encode(each)) for each in lies])
+    assert suggested(store).get("backend") != "redis"

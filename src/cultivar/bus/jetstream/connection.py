@@ -239,14 +239,19 @@ class Connection:
             "subjects": list(stream.subjects),
             "retention": "limits",
             "storage": "file",
-            "discard": "new",
+            "discard": "new" if stream.max_bytes < 0 else "old",
             "max_age": age,
-            "max_bytes": self.settings.stream_max_bytes,
+            "max_bytes": _least(stream.max_bytes, self.settings.stream_max_bytes),
             "max_msgs": -1,
             "max_consumers": -1,
             "num_replicas": self.settings.replicas,
             "duplicate_window": min(window, age) if age else window,
         }
+
+
+def _least(*limits: int) -> int:
+    """The lowest limit; -1 is none."""
+    return min((each for each in limits if each >= 0), default=-1)
 
 
 def is_unheard(message: Received) -> bool:

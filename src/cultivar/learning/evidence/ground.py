@@ -16,6 +16,10 @@ from cultivar.record import Record
 _WITNESSES: Final = 3.0
 """Instances on which a conclusion must rest where there are many."""
 
+_ADOPTED: Final = 0.25
+"""The share of the instances that must know a version before older ones fade: a few who make up
+newer and newer ones would take the word from all others."""
+
 
 class Ground(Record):
     """How the evidence lies."""
@@ -51,6 +55,6 @@ def ground_of(numbers: Mapping[Stratum, float]) -> Ground:
     versions: dict[str, dict[Stratum, float]] = {}
     for stratum, number in numbers.items():
         versions.setdefault(stratum.template_version, {})[stratum] = number
-    plain = Ground(versions={}, witnesses=witnesses)
+    plain = Ground(versions={}, witnesses=max(witnesses, _ADOPTED * effective(weights)))
     known = {name: plain.holds(each) for name, each in versions.items()}
     return Ground(versions=fading(known), witnesses=witnesses)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from cultivar.learning.evidence.comparing import Cells, Difference, compare
@@ -23,6 +23,9 @@ from cultivar.learning.findings.believing import FALSE, q_values
 from cultivar.ledger.tallying import AnswerTally, TallyStore
 from cultivar.model import Json
 from cultivar.record import Record
+
+_MOST: Final = 50
+"""Values of a question, the most used, that are looked at."""
 
 _LEAST: Final = 10.0
 """Verified generations on either side from which on an answer is looked at."""
@@ -92,9 +95,19 @@ def _known(store: TallyStore, template_id: str) -> _Known:
         store=store,
         template_id=template_id,
         questions={question: count(each) for question, each in rows.items()},
-        values={q: {key_of(each.value): each.value for each in own} for q, own in rows.items()},
+        values={question: _values(each) for question, each in rows.items()},
         ground=ground_of(verified),
     )
+
+
+def _values(rows: Iterable[AnswerTally]) -> Mapping[Key, Json]:
+    """The most used values of a question: who makes up thousands has nobody look at them."""
+    found: dict[Key, Json] = {}
+    for each in rows:
+        if len(found) == _MOST:
+            break
+        found[key_of(each.value)] = each.value
+    return found
 
 
 def _counts(suspect: _Suspect, ground: Ground) -> bool:
@@ -126,6 +139,8 @@ def _alone(known: _Known) -> Iterator[_Suspect]:
     for question, counts in known.questions.items():
         whole = together(counts.verified.values())
         for key, cells in counts.verified.items():
+            if key not in known.values[question]:
+                continue
             rest = cells_without(whole, cells)
             if (sample := _enough(cells)) and _enough(rest):
                 yield _Suspect(
@@ -143,6 +158,8 @@ def _together(known: _Known) -> Iterator[_Suspect]:
                 given_now = {given: given_value}
                 found = known.store.outcomes_under(known.template_id, question, given_now)
                 for key, cells in arranged(found.get(given, ())).verified.items():
+                    if key not in known.values[question]:
+                        continue
                     one = known.questions[given].verified.get(given_key, {})
                     other = known.questions[question].verified.get(key, {})
                     answers = {given: given_value, question: known.values[question][key]}

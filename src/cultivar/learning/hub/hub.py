@@ -90,7 +90,7 @@ class Hub:
         self._receiver = Receiver(bus, self._store, limits, self.metrics, self._changed)
         keeper = Keeper(self._store.retention, chosen.keep_days, chosen.keeper_seconds)
         begun.enter_context(closing(keeper))
-        answers = Intelligence(self._store, self._snapshots, self.metrics)
+        answers = Intelligence(self._store, self._snapshots, self.metrics, chosen.workers)
         self._responders = [
             begun.enter_context(closing(bus.serve(subject, answers, chosen.workers)))
             for subject in (INTELLIGENCE, f"{INTELLIGENCE}.*")

@@ -5,12 +5,18 @@ The invariant: every request is answered; what is wrong with one is said under t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from hashlib import sha256
 from typing import Any, Final, TypeAlias, cast
 
 from msgspec import DecodeError, json
 
 from cultivar.bus.base import Message
+from cultivar.bus.subjects import INTELLIGENCE, sender_of
 from cultivar.errors import CultivarError, NotKnownError, UsageError
 from cultivar.learning.defaults.keeping import KeptDefaults
 from cultivar.learning.defaults.suggestion import AskedFor, Suggestion
@@ -29,12 +35,21 @@ from cultivar.schema import MisfitError, read_as
 _MOST: Final = 200
 """Questions and given answers in one request."""
 
+_LONGEST: Final = 131_072
+"""Bytes of a request: what is asked is kept with its answer."""
+
+_LONGEST_WORK: Final = 2.0
+"""Seconds of the processor that the suggestions of one request may take."""
+
+_Plain: TypeAlias = bool | int | float | str | None
+"""A value that a closed question takes."""
+
 
 class Question(Record):
     """A question that a default is wanted for; without any, all that were ever answered."""
 
     name: str
-    values: tuple[Any, ...] = ()
+    values: tuple[_Plain, ...] = ()
     """All that it takes; empty: whatever was answered."""
     default: Any = None
     """What the template itself would answer."""
@@ -71,10 +86,16 @@ class Intelligence:
         store: What the hub knows.
         snapshots: Where answers are kept.
         metrics: Where requests are counted.
+        workers: How many requests are answered at a time; of one sender one fewer.
     """
 
-    def __init__(self, store: HubStore, snapshots: Snapshots, metrics: Metrics) -> None:
+    def __init__(
+        self, store: HubStore, snapshots: Snapshots, metrics: Metrics, workers: int = 4
+    ) -> None:
         self._snapshots, self._metrics = snapshots, metrics
+        self._share = max(1, workers - 1)
+        self._in_hand: Counter[str] = Counter()
+        self._lock = threading.Lock()
         self._sources = _Sources(
             tallies=store.tallies,
             defaults=KeptDefaults(store.tallies, snapshots.renewals),
@@ -85,10 +106,25 @@ class Intelligence:
         """The answer to a request."""
         self._metrics.add("requests")
         try:
-            return json.encode(self.answer(_read(message.data)))
+            with self._place(sender_of(INTELLIGENCE, message.subject)):
+                return json.encode(self.answer(_read(message.data)))
         except CultivarError as error:
             self._metrics.add("request_errors")
             return json.encode({"error": str(error), "kind": type(error).__name__})
+
+    @contextmanager
+    def _place(self, sender: str) -> Generator[None]:
+        """Room for a request, so that no sender keeps the others out."""
+        with self._lock:
+            if self._in_hand[sender] >= self._share:
+                raise UsageError("The hub has too many requests of yours in hand.", "Ask later.")
+            self._in_hand[sender] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._in_hand[sender] -= 1
+                self._in_hand += Counter()  # forgets who has none
 
     def answer(self, request: Request) -> Facts:
         """The answer to a request.
@@ -102,7 +138,7 @@ class Intelligence:
             raise UsageError(
                 f"There is no action {request.action!r}.", f"There are: {', '.join(_ACTIONS)}."
             )
-        asked = json.encode(request, order="deterministic").decode()
+        asked = sha256(json.encode(request, order="deterministic")).hexdigest()
         answer: Facts = self._snapshots.get(
             request.template_id, asked, lambda: self._worked_out(action, request)
         )
@@ -121,6 +157,8 @@ class Intelligence:
 
 
 def _read(data: bytes) -> Request:
+    if len(data) > _LONGEST:
+        raise UsageError("The request is too long.", f"Ask with up to {_LONGEST} bytes.")
     try:
         request = read_as(Request, json.decode(data))
     except (DecodeError, MisfitError, RecursionError) as error:
@@ -149,8 +187,10 @@ def _suggest_defaults(sources: _Sources, request: Request) -> Facts:
 def _suggestions(
     sources: _Sources, request: Request, asked: Iterable[AskedFor]
 ) -> Iterator[Suggestion]:
-    given = dict(request.given)
+    given, until = dict(request.given), time.thread_time() + _LONGEST_WORK
     for each in asked:
+        if time.thread_time() > until:
+            return  # what was worked out is kept: who asks again gets further
         found = sources.defaults.find(each, given, request.template_id)
         answer = found.value if found else each.default
         if request.in_turn and answer is not None:

@@ -1,9 +1,9 @@
 """Holds each instance to what the bridge may spend on it.
 
 The invariant: no call is made for an instance that has used up its budget of the window, also after
-a restart, since what was used is read from the record. Calls that are under way count as much as
-the dearest one before them; where that might be too much, the next one waits for them. So one call
-may overrun a limit, or a few where they are dearer than any before.
+a restart, since what was used is read from the record. Calls that are under way count as
+much as they may take at most; where that might be too much, the next one waits for them. So one
+call may overrun a limit, in each bridge on the record.
 """
 
 from __future__ import annotations
@@ -28,6 +28,13 @@ from cultivar.record import Record
 from cultivar.settings import BridgeSettings
 
 _KINDS: Final[tuple[Literal["money", "tokens", "calls"], ...]] = ("money", "tokens", "calls")
+
+
+class Most(Record):
+    """What a call may take, at most."""
+
+    model: str = ""
+    tokens: float = math.inf
 
 
 class Window(Record):
@@ -55,12 +62,13 @@ class Allowances:
         self._purses: dict[str, Purse] = {}
 
     @contextmanager
-    def share(self, instance: str, until: float) -> Generator[Share]:
+    def share(self, instance: str, until: float, most: Most) -> Generator[Share]:
         """Room for one call, once there is some.
 
         Args:
             instance: Who asks; empty: nobody knows.
             until: How long to wait for calls that are under way, by the monotonic clock.
+            most: What the call may take.
 
         Raises:
             BridgeBudgetSpentError: There is none in this window.
@@ -69,11 +77,11 @@ class Allowances:
         """
         purse = self._taken(instance)
         try:
-            share = Share(purse=purse, name=purse.open(until))
+            share = Share(purse=purse, name=purse.open(until, most))
             try:
                 yield share
             finally:
-                purse.close()
+                purse.close(most)
         finally:
             self._left(instance, purse)
 
@@ -112,8 +120,9 @@ class Purse:
         self._instance, self._record = instance, record
         self._settings, self._now = settings, now
         self._changed = threading.Condition()
-        self._under_way = 0
-        self._dearest = {"money": math.inf, "tokens": math.inf, "calls": 1.0}
+        self._under_way: list[Most] = []
+        self._prices: dict[str, float] = {}
+        """The most money that a token of each model has cost."""
         self._unkept: list[ModelCall] = []
         self.users = 0
         """How many hold it."""
@@ -123,33 +132,31 @@ class Purse:
         """Whether all that was used is in the record."""
         return not self._unkept
 
-    def open(self, until: float) -> str:
+    def open(self, until: float, most: Most) -> str:
         """Wait for room for one call; returns what it is recorded under."""
         with self._changed:
             while not self._has_room(window := self._window()):
                 if not self._changed.wait(max(0.0, until - time.monotonic())):
                     why = "Other calls of this instance are under way, and may spend its budget."
                     raise RefusedRequestError(Refusal(reason="slow", error=why, retry=True))
-            self._under_way += 1
+            self._under_way.append(most)
             return window.name
 
     def pay(self, call: ModelCall) -> None:
         """Keep a call; where the record does not take it, it is kept before the next one."""
         with self._changed:
             if not call.error:
-                tokens = call.prompt_tokens + call.completion_tokens
-                self._learn("money", call.money)
-                self._learn("tokens", tokens)
+                self._learn(call)
             self._unkept.append(call)
             try:
                 self._keep()
             except StoreUnavailableError:
                 return  # the answer is paid for: whoever asked shall have it
 
-    def close(self) -> None:
+    def close(self, most: Most) -> None:
         """Say that the call is over."""
         with self._changed:
-            self._under_way -= 1
+            self._under_way.remove(most)
             self._changed.notify_all()
 
     def _has_room(self, window: Window) -> bool:
@@ -165,10 +172,9 @@ class Purse:
                 raise BridgeBudgetSpentError(
                     Spent(kind=kind, spent=spent, limit=limit, free_at=ends)
                 )
-            if limit is not None and self._under_way:
-                spent += self._under_way * self._dearest[kind]
-                if spent >= limit:
-                    return False
+            under_way = sum(self._costs(kind, each) for each in self._under_way)
+            if limit is not None and under_way and spent + under_way >= limit:
+                return False
         return True
 
     def _window(self) -> Window:
@@ -178,9 +184,20 @@ class Purse:
         name = f"bridge:{self._instance}:{began}/{length:g}"
         return Window(name=name, ends=begins + length)
 
-    def _learn(self, kind: str, cost: float) -> None:
-        known = self._dearest[kind]
-        self._dearest[kind] = cost if known == math.inf else max(known, cost)
+    def _costs(self, kind: str, most: Most) -> float:
+        """What a call that is under way may cost."""
+        if kind == "calls":
+            return 1.0
+        return most.tokens if kind == "tokens" else self._money(most)
+
+    def _money(self, most: Most) -> float:
+        price = self._prices.get(most.model, math.inf)
+        return price * most.tokens if price else 0.0
+
+    def _learn(self, call: ModelCall) -> None:
+        tokens = max(1, call.prompt_tokens + call.completion_tokens)
+        known = self._prices.get(call.model, 0.0)
+        self._prices[call.model] = max(known, call.money / tokens)
 
     def _keep(self) -> None:
         while self._unkept:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Generator
 from contextlib import contextmanager
+
+from msgspec import json
 
 from cultivar.errors import CultivarError, StoreUnavailableError
 from cultivar.ledger.base import ModelCall
@@ -18,7 +21,7 @@ from cultivar.llm.base import (
     StreamingProvider,
     Tell,
 )
-from cultivar.llm.bridge.allowance import Allowances
+from cultivar.llm.bridge.allowance import Allowances, Most
 from cultivar.llm.bridge.models import Models
 from cultivar.llm.bridge.protocol import (
     Answer,
@@ -85,6 +88,35 @@ class _Attempts:
         self._tell(text)
 
 
+class _Places:
+    """Who may be with a provider: no sender is in more than half of the places.
+
+    Args:
+        number: How many there are.
+    """
+
+    def __init__(self, number: int) -> None:
+        self._number, self._share = number, max(1, number // 2)
+        self._taken: Counter[str] = Counter()
+        self._changed = threading.Condition()
+
+    def take(self, sender: str, until: float) -> bool:
+        """Take a place, once one is free for this sender; whether there was one in time."""
+        with self._changed:
+            while self._taken.total() >= self._number or self._taken[sender] >= self._share:
+                if not self._changed.wait(max(0.0, until - time.monotonic())):
+                    return False
+            self._taken[sender] += 1
+            return True
+
+    def leave(self, sender: str) -> None:
+        """Give the place back."""
+        with self._changed:
+            self._taken[sender] -= 1
+            self._taken += Counter()  # forgets who has none
+            self._changed.notify_all()
+
+
 class Asking:
     """Answers jobs, several at a time.
 
@@ -104,10 +136,12 @@ class Asking:
         concurrent: int,
         retrying: Retrying,
         redactor: Redactor,
+        longest: int = 0,
     ) -> None:
         self._models, self._allowances = models, allowances
         self._retrying, self._redactor = retrying, redactor
-        self._places = threading.Semaphore(concurrent)
+        self._places = _Places(concurrent)
+        self._longest = longest
 
     def outcome(self, job: Job, tell: Tell) -> Answer | Refusal:
         """How a job ends.
@@ -124,7 +158,8 @@ class Asking:
 
     def _answer(self, job: Job, tell: Tell) -> Answer:
         question, attempts = self._question(job), _Attempts(tell)
-        with self._allowances.share(job.sender, job.until) as share, self._place(job):
+        allowed = self._allowances.share(job.sender, job.until, self._most(question))
+        with allowed as share, self._place(job):
             try:
                 reply = self._reply(question, attempts)
             except (ProviderError, CultivarError) as error:
@@ -143,6 +178,11 @@ class Asking:
             ),
         )
 
+    def _most(self, question: _Question) -> Most:
+        """A token is a byte at least; each attempt is paid for, but what failed is not known."""
+        size = len(json.encode(question.request)) + self._longest
+        return Most(model=question.provider.name, tokens=size)
+
     def _question(self, job: Job) -> _Question:
         provider, request = self._models.provider(job.asked.model), job.asked.request()
         # Hashed before it costs anything: what is too deep to be hashed is not asked.
@@ -151,13 +191,13 @@ class Asking:
     @contextmanager
     def _place(self, job: Job) -> Generator[None]:
         """Wait until a provider may be asked; for whom nobody waits any more, none is."""
-        if not job.left or not self._places.acquire(timeout=job.left):
+        if not job.left or not self._places.take(job.sender, job.until):
             why = "Too many other requests are before it."
             raise RefusedRequestError(Refusal(reason="busy", error=why, retry=True))
         try:
             yield
         finally:
-            self._places.release()
+            self._places.leave(job.sender)
 
     def _reply(self, question: _Question, attempts: _Attempts) -> ModelReply:
         provider, request, job = question.provider, question.request, question.job

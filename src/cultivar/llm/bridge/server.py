@@ -56,6 +56,7 @@ class Bridge:
             concurrent=settings.bridge.concurrent,
             retrying=Retrying(retries=settings.model.retries),
             redactor=redactor,
+            longest=settings.model.max_tokens,
         )
         if loading is not None:
             loading.join()
