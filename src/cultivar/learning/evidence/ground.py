@@ -45,7 +45,7 @@ def ground_of(numbers: Mapping[Stratum, float]) -> Ground:
 
     Half of the instances that tell something must bear a conclusion out, up to three; so one who
     works alone learns alone, and among many nobody decides alone. For the same reason a version
-    makes older ones fade only when several instances know it.
+    makes older ones fade only when several instances know it, and a quarter of all.
 
     Args:
         numbers: All that was counted, by stratum.
