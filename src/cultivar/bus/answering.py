@@ -36,7 +36,7 @@ def answer(responder: Responder, message: Message, send: Callable[[Reply], None]
         for number, part in enumerate(answered, start=1):
             send(Reply(data=part, headers={PART: str(number)}))
         send(Reply(data=b"", headers={END: str(number)}))
-    except Exception as error:
+    except Exception as error:  # whatever it is, who asked is told
         send(Reply(data=b"", headers={ERROR: told(error)}))
 
 

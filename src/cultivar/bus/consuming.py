@@ -123,7 +123,7 @@ class Consumer:
             except UnavailableError as error:
                 failures += 1
                 self._pause(error, failures)
-            except Exception as error:
+            except Exception as error:  # it is held against the messages
                 return error
             else:
                 return None

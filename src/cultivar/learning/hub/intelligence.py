@@ -190,7 +190,7 @@ def _suggestions(
     given, until = dict(request.given), time.thread_time() + _LONGEST_WORK
     for each in asked:
         if time.thread_time() > until:
-            return  # what was worked out is kept: who asks again gets further
+            return  # the judgements are kept: when the answer is renewed, it gets further
         found = sources.defaults.find(each, given, request.template_id)
         answer = found.value if found else each.default
         if request.in_turn and answer is not None:
