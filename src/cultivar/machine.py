@@ -12,6 +12,7 @@ from cultivar import model
 from cultivar.errors import StoreUnavailableError
 from cultivar.graph import END, START, Choice, Graph
 from cultivar.model import OpenQuestion
+from cultivar.ownership import make_private
 from cultivar.record import Record
 
 if TYPE_CHECKING:
@@ -187,7 +188,7 @@ def open_checkpointer(home: Path, database_url: str) -> Generator[BaseCheckpoint
     from langgraph.checkpoint.sqlite import SqliteSaver
 
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        make_private(home / "checkpoints.db")
         connection = sqlite3.connect(home / "checkpoints.db", check_same_thread=False, timeout=30)
     except (OSError, sqlite3.Error) as error:
         raise StoreUnavailableError(
@@ -228,9 +229,12 @@ def _serializer() -> JsonPlusSerializer:
     """A serializer that brings back our types and no others."""
     from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
+    from cultivar import lifecycle
+
     ours = [
         (kind.__module__, kind.__qualname__)
-        for kind in vars(model).values()
-        if isinstance(kind, type) and issubclass(kind, Record) and kind.__module__ == model.__name__
+        for room in (model, lifecycle)
+        for kind in vars(room).values()
+        if isinstance(kind, type) and issubclass(kind, Record) and kind.__module__ == room.__name__
     ]
     return JsonPlusSerializer(allowed_msgpack_modules=ours)

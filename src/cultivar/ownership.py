@@ -10,7 +10,9 @@ import hashlib
 import hmac
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from platformdirs import user_data_path
 
@@ -18,6 +20,9 @@ HOME = ".cultivar"
 """The folder of a workspace that holds its ledger."""
 
 _MARK = "mark"
+
+OTHERS: Final = 0o077
+"""The rights to a file that its owner has not."""
 
 
 def user_folder() -> Path:
@@ -47,6 +52,17 @@ def mark(home: Path) -> None:
     """Say that this user made the folder."""
     token = secrets.token_hex(16)
     (home / _MARK).write_text(f"{token} {_signature(token, home)}\n", encoding="utf-8")
+
+
+def make_private(file: Path) -> None:
+    """Make a file that only its owner can read and write; one that is there stays as it is.
+
+    Raises:
+        OSError: It, or its folder, cannot be made.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 def _signature(token: str, home: Path) -> str:

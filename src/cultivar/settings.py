@@ -1,23 +1,21 @@
 """One frozen `Settings`, from `CULTIVAR_*`, the workspace's files, then the user's own file.
 
-The invariant: what could turn Cultivar against its user (what is trusted, where a model's key is
-sent, whether there is a wall) is never taken from a workspace that the user does not trust.
+What a workspace that the user does not trust may set is in `trusting`.
 """
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Iterable
 from operator import attrgetter
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
-from msgspec import Meta, ValidationError, convert
+from msgspec import Meta
 from platformdirs import user_cache_path, user_config_path
 from yaml import YAMLError
 
-from cultivar.errors import SettingsError, UntrustedError
+from cultivar.errors import SettingsError
 from cultivar.model import ConflictStyle
 from cultivar.ownership import home_of, user_folder
 from cultivar.record import Record, field
@@ -30,36 +28,10 @@ from cultivar.sources import (
     project_values,
     yaml_values,
 )
+from cultivar.trusting import SERVED, Limits, is_trusted, refuse_protected
 
 SandboxChoice = Literal["auto", "bubblewrap", "container", "process"]
 """Which wall to use; `auto` takes the strongest that works here."""
-
-
-PROTECTED = (
-    *("trust", "home", "cache", "workspace", "database_url", "chroma_url"),
-    *("model.api_base", "model.api_key", "model.record", "sandbox.use", "sandbox.image"),
-    *("bus.url", "bus.user", "bus.password", "bus.token", "bus.nkey_seed_file", "bus.inbox_prefix"),
-    *("bus.credentials_file", "bus.tls_ca", "bus.tls_certificate", "bus.tls_key"),
-    *("bus.connect_timeout", "bus.timeout", "bus.in_flight", "bus.replicas"),
-    *("bus.duplicate_window", "bus.stream_max_bytes"),
-    *("instance_id", "learning.share_open_answers", "learning.ask_hub"),
-    *("bridge.models", "bridge.money", "bridge.tokens", "bridge.calls", "bridge.window_seconds"),
-    "bridge.concurrent",
-)
-"""What a workspace may only set where the user trusts it."""
-
-
-SERVED = ("model.name",)
-"""What such a workspace may not set either where others are served with it."""
-
-
-LOWERED = (
-    *("attempts", "budget.money", "budget.tokens", "budget.calls", "budget.seconds"),
-    *("sandbox.wall_seconds", "sandbox.cpu_seconds", "sandbox.memory_mb", "sandbox.processes"),
-    *("sandbox.disk_mb", "sandbox.output_kb", "model.timeout", "model.retries"),
-    *("model.max_tokens", "learning.hub_timeout"),
-)
-"""What a workspace that the user does not trust may only lower."""
 
 
 UNNAMED = "local"
@@ -151,8 +123,12 @@ class BusSettings(_Section):
     """On how many servers of a cluster each stream is kept."""
     duplicate_window: Annotated[float, Meta(gt=0)] = 3600.0
     """Seconds in which a message with a known id is not stored again."""
-    stream_max_bytes: int = -1
-    """Of each stream, at most; a full stream refuses messages. -1 is no limit."""
+    stream_max_bytes: Annotated[int, Meta(ge=-1)] = 10 * 2**30
+    """Of each stream, at most; -1 is no limit.
+
+    A full stream of generations refuses more, and loses nothing: they wait with their instances."""
+    sender_max_messages: Annotated[int, Meta(ge=-1)] = 2_000_000
+    """Of one sender in the stream of generations, so that none fills it alone; -1 is no limit."""
 
 
 class LearningSettings(_Section):
@@ -234,6 +210,31 @@ class UpgradeSettings(_Section):
     """`markers` in the file, or `rej`: the file as it was, the rejected part beside it."""
 
 
+class ImproveSettings(_Section):
+    """How templates, tools and prompts are improved."""
+
+    real: bool = False
+    """Whether a better version is put on the disk; else it is only told of."""
+    automatic: bool = False
+    """Whether it is released without a person's word, where that is safe."""
+    threshold: Annotated[float, Meta(ge=0, le=1)] = 0.8
+    """The success rate under which something is failing."""
+    error: Annotated[float, Meta(gt=0, lt=1)] = 0.05
+    """How likely one run may release what is no better, all its candidates together."""
+    candidates: Annotated[int, Meta(ge=1)] = 12
+    """How many are tried for one opportunity, at most."""
+    trials: Annotated[int, Meta(ge=1)] = 2000
+    """How many cases a candidate is tried on, repeats counted, at most."""
+    slower: Annotated[float, Meta(ge=0)] = 0.2
+    """How much slower a better version may be, as a share; costs likewise."""
+    canary: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    """The share of uses that get a released version first; 0 releases to all at once."""
+    workers: Annotated[int, Meta(ge=1)] = 2
+    """How many trials run at a time."""
+    every_seconds: Annotated[float, Meta(ge=1)] = 21_600.0
+    """How long `improve --loop` rests between two looks."""
+
+
 class Settings(_Section):
     """All that can be set. See `docs/reference/settings.md`.
 
@@ -269,6 +270,7 @@ class Settings(_Section):
     bus: BusSettings = BusSettings()
     learning: LearningSettings = LearningSettings()
     bridge: BridgeSettings = BridgeSettings()
+    improve: ImproveSettings = ImproveSettings()
 
     @property
     def ledger_url(self) -> str:
@@ -324,8 +326,9 @@ def _found(root: Path, workspace: Path | None, given: Values, more: tuple[str, .
     own = yaml_values(user_file())
     theirs = [yaml_values(root / "cultivar.yaml"), project_values(root / "pyproject.toml")]
     if not _trusts([*first, own], root):
+        users = Limits(file=user_file(), own=own, default=_default)
         for values in theirs:
-            _refuse_protected(root, values, own, more)
+            refuse_protected(root, values, users, more)
     places = {"workspace": root, "home": home_of(root)} if workspace else {}
     return merged([*first, *theirs, own, places])
 
@@ -338,56 +341,8 @@ def _trusts(sources: list[Values], root: Path) -> bool:
     return any(is_trusted(str(root), tuple(map(str, each))) for each in lists)
 
 
-def is_trusted(origin: str, trust: tuple[str, ...]) -> bool:
-    """Whether `origin`, a folder or an address, is one of `trust` or lies below one of them."""
-    stems = [each.rstrip("/") for each in trust]
-    return any(stem and (origin == stem or origin.startswith(f"{stem}/")) for stem in stems)
-
-
-def _refuse_protected(root: Path, values: Values, own: Values, more: tuple[str, ...]) -> None:
-    for name in (*PROTECTED, *more):
-        if _value(values, name) is not None:
-            raise _refusal(root, f"sets `{name}`", name)
-    for name in LOWERED:
-        if _is_raised(values, own, name):
-            raise _refusal(root, f"raises `{name}`", name)
-    if "://" in str(_value(values, "model.name")):  # some providers take an address as a model
-        raise _refusal(root, "puts an address into `model.name`", "model.name")
-
-
-def _is_raised(values: Values, own: Values, name: str) -> bool:
-    """Whether a limit is set to more than the user has it, or by default, or to none."""
-    section, _, key = name.rpartition(".")
-    inside = _value(values, section) if section else values
-    if not isinstance(inside, dict) or key not in inside:
-        return False
-    users = _value(own, name)
-    allowed = attrgetter(name)(Settings(workspace=Path())) if users is None else users
-    return _limit(_value(values, name)) > _limit(allowed)
-
-
-def _limit(value: object) -> float:
-    """A limit as it will be read; none at all is endless, and what is no limit is not compared."""
-    try:
-        number = convert(value, int | float | None, strict=False)
-    except ValidationError:
-        return math.nan  # reading the settings says so
-    return math.inf if number is None else number
-
-
-def _value(values: Values, name: str) -> object:
-    value: object = values
-    for key in name.split("."):
-        value = cast("dict[str, object]", value).get(key) if isinstance(value, dict) else None
-    return value
-
-
-def _refusal(root: Path, what: str, name: str) -> UntrustedError:
-    return UntrustedError(
-        f"The workspace `{root}` {what}, which only you may do.",
-        f"Set it in `{user_file()}` or as `CULTIVAR_{name.replace('.', '__').upper()}`, or add "
-        f"the workspace to `trust` there.",
-    )
+def _default(name: str) -> object:
+    return attrgetter(name)(Settings(workspace=Path()))
 
 
 def _wrong(root: Path, why: str, remedy: str = "") -> SettingsError:

@@ -15,15 +15,13 @@ from hypothesis import strategies as st
 from cultivar.errors import SettingsError, UntrustedError
 from cultivar.record import replace
 from cultivar.settings import (
-    LOWERED,
-    PROTECTED,
     BudgetSettings,
     ModelSettings,
     Secret,
     Settings,
-    is_trusted,
     load_settings,
 )
+from cultivar.trusting import LOWERED, PROTECTED, is_trusted
 from cultivar.workspace import make_workspace
 
 

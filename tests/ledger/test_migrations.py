@@ -15,10 +15,27 @@ import pytest
 
 from cultivar.ledger.base import ModelCall, Run
 from cultivar.ledger.encoding import SECRET
+from cultivar.ledger.improvements import ExecutionQuery, ExperimentQuery, Pointer
 from cultivar.ledger.outgoing import Outgoing
 from cultivar.ledger.schema import SCHEMA
 from cultivar.ledger.sql import SqlLedger, open_ledger
 from cultivar.ledger.tallying import AnswerTally, Stratum, Tally
+from cultivar.lifecycle import (
+    Artifact,
+    ArtifactVersion,
+    Assertion,
+    AssertionResult,
+    BadAnswers,
+    Candidate,
+    Execution,
+    Experiment,
+    GateVerdict,
+    Opportunity,
+    PatternShare,
+    Release,
+    TrialCase,
+    TrialResult,
+)
 from cultivar.model import (
     Answer,
     Attempt,
@@ -132,6 +149,101 @@ MIGRATION = Migration(
     seconds=1.5,
 )
 
+TOOL = Artifact(kind="tool", name="calculator")
+VERSION = ArtifactVersion(
+    artifact=TOOL,
+    tree_hash=TREE.hash,
+    version="1.0.1",
+    parent="f" * 64,
+    made_by="guard",
+    why="b may be 0",
+    made_at=datetime(2026, 3, 1, 8, tzinfo=UTC),
+)
+CURRENT = Pointer(
+    alias="current",
+    tree_hash=TREE.hash,
+    share=0.25,
+    since=datetime(2026, 3, 2, 8, tzinfo=UTC),
+)
+EXPERIMENT = Experiment(
+    id="experiment-1",
+    campaign="improve-1",
+    number=2,
+    candidate=Candidate(
+        artifact=TOOL,
+        parent="f" * 64,
+        tree_hash=TREE.hash,
+        version="1.0.1",
+        operator="guard",
+        description="Refuse 0",
+        aims_at=("long",),
+        edits=(Edit(path="a", search="b", replace="c"),),
+    ),
+    opportunity=Opportunity(
+        artifact=TOOL,
+        tree_hash="f" * 64,
+        version="1.0.0",
+        kind="failing",
+        uses=40,
+        measured=0.5,
+        low=0.35,
+        high=0.65,
+        against=0.8,
+        gain=20.0,
+        patterns=(PatternShare(pattern_id="long", check="", kind="E501", seen=20),),
+        bad_answers=(BadAnswers(answers={"b": 0}, uses=20, failed=20, lift=9.5, p_value=0.001),),
+        examples=("execution-1",),
+        why="It fails on 0.",
+    ),
+    strategy="SHADOW",
+    status="released",
+    verdict=GateVerdict(decision="release", sentence="Better.", reasons=("a",), numbers={"n": 4.0}),
+    reason="It was better.",
+    simulated=False,
+    decided_by="gate",
+    money=0.25,
+    started_at=datetime(2026, 3, 1, 8, tzinfo=UTC),
+    updated_at=datetime(2026, 3, 2, 8, tzinfo=UTC),
+)
+TRIED = TrialResult(
+    case_id="case-1",
+    tree_hash=TREE.hash,
+    repeat=0,
+    verdict="passed",
+    score=1.0,
+    assertions=(AssertionResult(kind="equals", passed=True, score=1.0, required=True, weight=1.0),),
+    quality=0.5,
+)
+CASE = TrialCase(
+    id="case-1",
+    origin="regression",
+    inputs={"a": 1, "b": [0]},
+    assertions=(Assertion(kind="equals", value={"is": None}),),
+)
+RELEASE = Release(
+    id="release-1",
+    experiment="experiment-1",
+    artifact=TOOL,
+    before="f" * 64,
+    after=TREE.hash,
+    status="watching",
+    backup="/tools/calculator.py.backup-20260301T080000Z",
+    released_at=datetime(2026, 3, 2, 8, tzinfo=UTC),
+    updated_at=datetime(2026, 3, 2, 9, tzinfo=UTC),
+)
+EXECUTION = Execution(
+    id="execution-1",
+    artifact=TOOL,
+    tree_hash=TREE.hash,
+    inputs={"a": 1, "b": 0},
+    error="ZeroDivisionError",
+    message="division by zero",
+    seconds=0.5,
+    money=0.25,
+    instance_id="local",
+    executed_at=datetime(2026, 3, 1, 7, tzinfo=UTC),
+)
+
 
 @pytest.fixture(params=SCHEMAS, ids=lambda file: f"schema-{file.stem}")
 def old(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlLedger]:
@@ -242,3 +354,19 @@ def test_model_calls_are_kept(old: SqlLedger) -> None:
         seconds=1.5,
         attempts=1,
     )
+
+
+@pytest.mark.parametrize("old", SCHEMAS[:5], indirect=True, ids=lambda file: f"schema-{file.stem}")
+def test_a_ledger_from_before_anything_improved_has_no_version(old: SqlLedger) -> None:
+    assert old.artifacts.artifacts() == ()
+
+
+@pytest.mark.parametrize("old", SCHEMAS[5:], indirect=True, ids=lambda file: f"schema-{file.stem}")
+def test_what_improved_is_kept(old: SqlLedger) -> None:
+    assert old.artifacts.versions(TOOL) == (VERSION,)
+    assert old.artifacts.pointer(TOOL, "current") == CURRENT
+    assert old.experiments.experiments(ExperimentQuery()) == (EXPERIMENT,)
+    assert old.experiments.known_results(["key"]) == {"key": TRIED}
+    assert old.experiments.cases(TOOL) == (CASE,)
+    assert old.experiments.releases() == (RELEASE,)
+    assert old.executions.executions(ExecutionQuery(artifact=TOOL)) == (EXECUTION,)

@@ -20,9 +20,9 @@ from sqlalchemy import Connection, inspect, text
 from cultivar.errors import SettingsError, StoreUnavailableError
 from cultivar.ledger.base import Query
 from cultivar.ledger.database import connect
+from cultivar.ledger.improvement_tables import metadata
 from cultivar.ledger.schema import MIGRATIONS, SCHEMA, VERSION_TABLE, migrate
 from cultivar.ledger.sql import open_ledger
-from cultivar.ledger.tables import metadata
 from cultivar.model import Fix
 
 PROGRAMS = Path(__file__).parent / "programs"
@@ -36,6 +36,20 @@ def test_an_empty_place_becomes_a_ledger(fresh_url: str) -> None:
 def test_the_folder_of_the_ledger_is_made(tmp_path: Path) -> None:
     with open_ledger(f"sqlite:///{tmp_path}/not/yet/ledger.db"):
         assert (tmp_path / "not/yet/ledger.db").is_file()
+
+
+def test_a_new_ledger_can_be_read_by_its_owner_alone(tmp_path: Path) -> None:
+    with open_ledger(f"sqlite:///{tmp_path}/ledger.db") as ledger:
+        assert ledger.runs() == ()
+        modes = {each.name: each.stat().st_mode & 0o777 for each in tmp_path.glob("*.db*")}
+    del modes["ledger.db.lock"]
+    assert modes == dict.fromkeys(("ledger.db", "ledger.db-wal", "ledger.db-shm"), 0o600)
+
+
+def test_a_ledger_that_is_there_stays_as_open_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "ledger.db").touch(mode=0o644)
+    open_ledger(f"sqlite:///{tmp_path}/ledger.db").close()
+    assert (tmp_path / "ledger.db").stat().st_mode & 0o777 == 0o644
 
 
 def test_an_address_may_be_short(postgres_address: str) -> None:

@@ -18,12 +18,13 @@ from hypothesis import strategies as st
 from sqlalchemy import event, text
 
 from cultivar.errors import StoreUnavailableError
+from cultivar.ledger import improvement_tables
 from cultivar.ledger.counting import LONGEST, LONGEST_COMBINATION, tally
 from cultivar.ledger.database import Database, connect
 from cultivar.ledger.judgements import MOST_KEPT
 from cultivar.ledger.schema import VERSION_TABLE
 from cultivar.ledger.sql import SqlLedger, open_ledger
-from cultivar.ledger.tables import answer_stats, combination_stats, judgements
+from cultivar.ledger.tables import answer_stats, combination_stats, judgements, metadata
 from cultivar.ledger.tallies import SqlTallies
 from cultivar.ledger.tallying import PAIRED, Judgement, Observation, Observed, observation_of
 from cultivar.model import Generation, Json
@@ -38,6 +39,7 @@ from cultivar.testing.generations import (
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 STATS = (answer_stats, combination_stats)
+IMPROVEMENTS = frozenset(improvement_tables.__all__)
 _KEYS = 5
 
 _law = settings(
@@ -153,7 +155,9 @@ def test_a_ledger_from_before_there_were_counts_is_counted(
         ledger.record(_choosing(number))
     as_they_came = _counts(database)
     with database.write() as connection:
-        for name in (*(each.name for each in STATS), "outbox", "judgements"):
+        tables = reversed(metadata.sorted_tables)
+        newer = [each.name for each in tables if each.name in IMPROVEMENTS]
+        for name in (*(each.name for each in STATS), "outbox", "judgements", *newer):
             connection.execute(text(f"DROP TABLE {name}"))
         connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '0002'"))
     open_ledger(url).close()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from cultivar.model import (
     CheckResult,
@@ -20,6 +20,9 @@ from cultivar.model import (
 )
 from cultivar.record import Record
 from cultivar.tree import Tree
+
+if TYPE_CHECKING:
+    from cultivar.lifecycle import ImproveOrder
 
 
 class Query(Record):
@@ -38,8 +41,8 @@ class Run(Record):
 
     id: str
     graph: str
-    order: Order | UpgradeOrder
-    """An `UpgradeOrder` where the graph is `upgrade`."""
+    order: Order | UpgradeOrder | ImproveOrder
+    """An `UpgradeOrder` where the graph is `upgrade`, an `ImproveOrder` where it is `improve`."""
     status: RunStatus
     started_at: datetime
     generation_id: str = ""
@@ -77,6 +80,21 @@ class ModelCall(Record):
     attempts: int
     error: str = ""
     """Why there is no reply; empty where there is one."""
+
+
+class Reserved(Record):
+    """What a call that is under way may take, at most."""
+
+    tokens: int
+    money: float
+    begins: float
+    """When it is begun, in seconds since 1970."""
+    ends: float
+    """From when on it counts as given up, if nobody has ended it."""
+
+
+Fits: TypeAlias = Callable[[Usage, Usage], bool]
+"""Whether there is room, beside what a run's calls took and what those under way may take."""
 
 
 class ContentStore(Protocol):
@@ -163,6 +181,26 @@ class CallRecord(Protocol):
 
     def usage(self, run_id: str) -> Usage:
         """What the run's calls took so far."""
+        ...
+
+    def begin_call(self, call: ModelCall, most: Reserved, fits: Fits) -> int | None:
+        """Keep a call before it is made, if there is room for it beside those that are under way.
+
+        Meanwhile nobody else begins a call of the same run, in whatever process. Whoever dies
+        before it ends the call leaves it as it was kept here.
+
+        Args:
+            call: What it takes at least, once it is sent; its error says that it is under way.
+            most: What it may take.
+            fits: Whether there is room; what it raises is raised.
+
+        Returns:
+            What `end_call` knows it by; None where there is no room.
+        """
+        ...
+
+    def end_call(self, begun: int, call: ModelCall | None) -> None:
+        """Keep what a call took that was begun; None: it was not made after all."""
         ...
 
 

@@ -7,19 +7,21 @@ writers take rows in the order of their keys, so that none waits for another in 
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from itertools import chain, combinations
-from operator import itemgetter
-from typing import Final, NamedTuple, TypeAlias
+from itertools import combinations
+from operator import attrgetter
+from typing import Final, NamedTuple, TypeAlias, TypeVar
 
 from sqlalchemy import Connection
 
 from cultivar.ledger.columns import storable
 from cultivar.ledger.database import Database
-from cultivar.ledger.tallying import PAIRED, Observation, Observed
-from cultivar.ledger.upserts import MICROSECONDS, Added, add_answers, add_combinations
+from cultivar.ledger.summing import summed
+from cultivar.ledger.tallying import PAIRED, Observation, Seen, seen
+from cultivar.ledger.upserts import Added, add_answers, add_combinations
+from cultivar.ledger.uses import Numbers, Stratum, Thing, Use
 from cultivar.model import Json
 
 LONGEST: Final = 200
@@ -37,32 +39,19 @@ WHOLE: Final = "*"
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND: Final = timedelta(microseconds=1)
 
-_LONG_AGO: Final = 1000 * MICROSECONDS
-"""What lies further before the newest of a batch fades no more: a double could not tell it."""
+_MOST_MET: Final = 300_000
+"""Parts of combinations that are kept; each takes some fifty bytes."""
+
+_MOST_CHOICES: Final = 64
+"""Of one combination, how many ways to choose among its answers are kept."""
 
 _PLAIN: Final = frozenset({str, bool, int, type(None)})
 """Of these, values of one type that are equal have the same JSON."""
 
-_Numbers: TypeAlias = tuple[int, ...]
-"""What a generation adds to, each by its number."""
-
-_Stratum: TypeAlias = tuple[str, str, str]
-"""Template, version and instance."""
-
-_Thing: TypeAlias = tuple[bool, str, str, str]
-"""Whether it is a combination, and how the key of its rows begins."""
+_Codes: TypeAlias = tuple[int, ...]
+"""Of answers, each by the number that stands for it."""
 
 _encoder: Final = json.JSONEncoder(separators=(",", ":"), sort_keys=True, allow_nan=False)
-
-
-class _Use(NamedTuple):
-    """A generation, as it is counted."""
-
-    at: int
-    success: bool | None
-    adds_to: _Numbers
-    chosen: _Numbers
-    """To what of it it adds as chosen."""
 
 
 def tally(connection: Connection, database: Database, observations: Iterable[Observation]) -> None:
@@ -70,29 +59,36 @@ def tally(connection: Connection, database: Database, observations: Iterable[Obs
 
     Whoever calls it sees to it that no generation is observed twice.
     """
-    Sums(observations).write(connection, database)
+    Sums(map(seen, observations)).write(connection, database)
 
 
 class Sums:
-    """What a batch of observations adds, ready to be written.
+    """What a batch of generations adds, ready to be written.
 
     Args:
-        observations: The batch; no generation is in it twice.
+        batch: What is counted of them; no generation is in it twice.
+        met: What was met in batches before.
     """
 
-    answers: list[Added]
-    """What is added to `answer_stats`, in the order of the keys."""
-    combinations: list[Added]
-    """What is added to `combination_stats`, in the order of the keys."""
+    answers: Added
+    """What is added to `answer_stats`."""
+    combinations: Added
+    """What is added to `combination_stats`."""
 
-    def __init__(self, observations: Iterable[Observation]) -> None:
-        counted, strata = _Counted(), dict[_Stratum, list[_Use]]()
-        for each in observations:
-            stratum = each.template_id, each.template_version, each.instance_id
+    def __init__(self, batch: Iterable[Seen], met: Combinations | None = None) -> None:
+        met, strata = met or Combinations(), dict[Stratum, list[Use]]()
+        met.make_room()
+        used = set[_Combination]()
+        for each in batch:
             at = (each.at - EPOCH) // MICROSECOND
-            use = _Use(at, each.success, *counted.numbers(each.template_id, each.answers))
+            made = met.of(each.template_id, each.answers)
+            use = Use(at, each.success, made.adds_to, made.chosen(each.chosen))
+            stratum = each.template_id, each.template_version, each.instance_id
             strata.setdefault(stratum, []).append(use)
-        self.answers, self.combinations = _rows(counted.things, strata)
+            used.add(made)
+        numbers = set[int]().union(*(each.adds_to for each in used))
+        things = {number: met.things[number] for number in numbers}
+        self.answers, self.combinations = summed(things, strata)
 
     def write(self, connection: Connection, database: Database) -> None:
         """Add it to the counts, in the transaction of `connection`."""
@@ -120,45 +116,90 @@ def pair_key(one: str, other: str) -> str:
     return f"[{one},{other}]"
 
 
-class _Numbering(dict[_Numbers, int]):
-    """Numbers that are given when they are first asked for.
+_Made = TypeVar("_Made")
+
+
+class _Once(dict[_Codes, _Made]):
+    """What is made when it is first asked for.
 
     Args:
-        give: Gives the number of a new key.
+        make: Makes it.
     """
 
-    def __init__(self, give: Callable[[_Numbers], int]) -> None:
+    def __init__(self, make: Callable[[_Codes], _Made]) -> None:
         super().__init__()
-        self._give = give
+        self._make = make
 
-    def __missing__(self, key: _Numbers) -> int:
-        number = self[key] = self._give(key)
-        return number
+    def __missing__(self, key: _Codes) -> _Made:
+        made = self[key] = self._make(key)
+        return made
 
 
-class _Counted:
-    """All that a batch counts, by number."""
+class Combinations:
+    """The combinations of answers that were met, so that each is taken apart once.
+
+    They are for one thread at a time.
+    """
 
     def __init__(self) -> None:
-        self.things: list[_Thing] = []
+        self.things: list[Thing] = []
+        """All that is counted of them, by number."""
         self._templates: dict[str, _Template] = {}
 
-    def numbers(self, template_id: str, answers: Sequence[Observed]) -> tuple[_Numbers, _Numbers]:
-        """What a generation adds to, and to what as chosen."""
+    def of(self, template_id: str, answers: Mapping[str, Json]) -> _Combination:
+        """The combination of a generation's answers."""
         template = self._templates.get(template_id)
         if template is None:
             template = self._templates[template_id] = _Template(template_id, self.things)
-        return template.numbers(answers)
+        return template.combination(answers)
+
+    def make_room(self) -> None:
+        """Forget all, where it is more than is worth its place."""
+        parts = sum(each.parts for each in self._templates.values())
+        if parts + len(self.things) + len(self._templates) > _MOST_MET:
+            self.things = []
+            self._templates.clear()
 
 
-class _Answer:
-    """An answer in JSON."""
+class _Combination:
+    """What generations with certain answers add to.
 
-    __slots__ = ("is_choice", "name", "number", "question", "text")
+    Args:
+        parts: By the number of what they add to, the answers that this is made of, each a bit.
+        bits: Of the answers, by their questions.
+    """
 
-    def __init__(self, answer: Observed, question: str, value: str, number: int) -> None:
-        self.name, self.question, self.text = answer.question, question, f"[{question},{value}]"
-        self.is_choice, self.number = isinstance(answer.value, bool | str), number
+    __slots__ = ("_bits", "_chosen", "_parts", "adds_to")
+
+    def __init__(self, parts: Mapping[int, int], bits: Mapping[str, int]) -> None:
+        self._parts, self._bits = tuple(parts.values()), bits
+        self._chosen: dict[int, bytes] = {}
+        self.adds_to: Numbers = array("q", parts)
+
+    def chosen(self, questions: Iterable[str]) -> bytes:
+        """Of all that they add to, whether as chosen, where somebody answered these questions."""
+        bits, given = self._bits, 0
+        for each in questions:
+            given |= bits.get(each, 0)
+        found = self._chosen.get(given)
+        if found is None:
+            if len(self._chosen) == _MOST_CHOICES:
+                self._chosen.clear()
+            found = bytes([given > 0 and part & given == part for part in self._parts])
+            self._chosen[given] = found
+        return found
+
+
+class _Answer(NamedTuple):
+    """An answer, with its question and itself in JSON."""
+
+    code: int
+    name: str
+    question: str
+    text: str
+    number: int
+    """Of what it adds to by itself."""
+    is_choice: bool
 
 
 class _Template:
@@ -167,76 +208,71 @@ class _Template:
     Each answer has a code, so that what answers a generation has is told by a few small integers.
     """
 
-    def __init__(self, template_id: str, things: list[_Thing]) -> None:
+    def __init__(self, template_id: str, things: list[Thing]) -> None:
         self._id, self._things = storable(template_id), things
         self._codes: dict[tuple[str, type, Json], int] = {}
         self._texts: dict[tuple[str, str], int] = {}
-        self._known: dict[_Numbers, tuple[_Numbers, _Numbers]] = {}
         self._answers: list[_Answer] = []
-        self._pairs, self._wholes = _Numbering(self._new_pair), _Numbering(self._new_whole)
+        self.parts = 0
+        """Of all its combinations."""
+        self._combinations = _Once(self._new_combination)
+        self._pairs, self._wholes = _Once(self._new_pair), _Once(self._new_whole)
         self._total = self._new((True, TOTAL, self._id, TOTAL))
 
-    def numbers(self, answers: Sequence[Observed]) -> tuple[_Numbers, _Numbers]:
-        """What a generation with these answers adds to, and to what as chosen."""
+    def combination(self, answers: Mapping[str, Json]) -> _Combination:
+        """The combination of these answers."""
         codes = self._codes
         try:
-            key = tuple([2 * codes[e.question, type(e.value), e.value] + e.chosen for e in answers])
+            key = tuple([codes[name, type(value), value] for name, value in answers.items()])
         except (KeyError, TypeError):  # one is new, or no plain value
-            key = tuple([2 * self._code(each) + each.chosen for each in answers])
-        found = self._known.get(key)
-        if found is None:
-            found = self._known[key] = self._found(key)
-        return found
+            key = tuple([self._code(*each) for each in answers.items()])
+        return self._combinations[key]
 
-    def _code(self, answer: Observed) -> int:
+    def _code(self, question: str, value: Json) -> int:
         """The code of an answer; negative where it is not counted."""
-        value, kind = answer.value, type(answer.value)
-        key = answer.question, kind, value if kind in _PLAIN else canonical(value)
+        kind = type(value)
+        key = question, kind, value if kind in _PLAIN else canonical(value)
         code = self._codes.get(key)
         if code is None:
-            code = self._codes[key] = self._new_code(answer)
+            code = self._codes[key] = self._new_code(question, value)
         return code
 
-    def _new_code(self, answer: Observed) -> int:
-        question, value = canonical(answer.question), canonical(answer.value)
+    def _new_code(self, name: str, given: Json) -> int:
+        question, value = canonical(name), canonical(given)
         if not (question and value):
             return -1
-        known = self._texts.setdefault((answer.question, value), len(self._answers))
+        known = self._texts.setdefault((name, value), len(self._answers))
         if known == len(self._answers):
-            number = self._new((False, self._id, storable(answer.question), value))
-            self._answers.append(_Answer(answer, question, value, number))
+            number = self._new((False, self._id, storable(name), value))
+            is_choice, text = isinstance(given, bool | str), f"[{question},{value}]"
+            self._answers.append(_Answer(known, name, question, text, number, is_choice))
         return known
 
-    def _found(self, key: _Numbers) -> tuple[_Numbers, _Numbers]:
-        last = {self._answers[each >> 1].name: each for each in key if each >= 0}.values()
-        codes, chosen = [each >> 1 for each in last], {each >> 1 for each in last if each & 1}
-        return self._adds_to(codes, set(codes)), self._adds_to(codes, chosen) if chosen else ()
+    def _new_combination(self, key: _Codes) -> _Combination:
+        answers = [self._answers[each] for each in key if each >= 0]
+        bits = {each.name: 1 << at for at, each in enumerate(answers)}
+        choices = [each for each in answers if each.is_choice]
+        parts = {self._total: 0, **{each.number: bits[each.name] for each in answers}}
+        for one, other in combinations(_by_name(choices[:PAIRED]), 2):
+            parts[self._pairs[one.code, other.code]] = bits[one.name] | bits[other.name]
+        if choices:
+            whole = self._wholes[tuple([each.code for each in _by_name(choices)])]
+            parts[whole] = sum(bits[each.name] for each in choices)
+        parts.pop(-1, None)
+        self.parts += len(parts)
+        return _Combination(parts, bits)
 
-    def _adds_to(self, codes: Sequence[int], among: set[int]) -> _Numbers:
-        """What those of the answers add to that are `among` these."""
-        choices = [each for each in codes if self._answers[each].is_choice]
-        paired = [each for each in choices[:PAIRED] if each in among]
-        pairs = map(self._pairs.__getitem__, combinations(self._by_name(paired), 2))
-        answers = (self._answers[each].number for each in codes if each in among)
-        if choices and among.issuperset(choices):
-            whole = self._wholes[self._by_name(choices)]
-            return (self._total, *answers, *pairs, *((whole,) if whole >= 0 else ()))
-        return (self._total, *answers, *pairs)
-
-    def _by_name(self, codes: Iterable[int]) -> _Numbers:
-        return tuple(sorted(codes, key=lambda each: self._answers[each].name))
-
-    def _new_pair(self, codes: _Numbers) -> int:
+    def _new_pair(self, codes: _Codes) -> int:
         one, other = (self._answers[each] for each in codes)
         questions = pair_key(one.question, other.question)
         return self._new((True, questions, self._id, _joined(one, other)))
 
-    def _new_whole(self, codes: _Numbers) -> int:
+    def _new_whole(self, codes: _Codes) -> int:
         text = _joined(*(self._answers[each] for each in codes))
         fits = len(text) <= LONGEST_COMBINATION
         return self._new((True, WHOLE, self._id, text)) if fits else -1
 
-    def _new(self, thing: _Thing) -> int:
+    def _new(self, thing: Thing) -> int:
         self._things.append(thing)
         return len(self._things) - 1
 
@@ -245,62 +281,5 @@ def _joined(*answers: _Answer) -> str:
     return f"[{','.join(each.text for each in answers)}]"
 
 
-def _rows(
-    things: Sequence[_Thing], strata: Mapping[_Stratum, list[_Use]]
-) -> tuple[list[Added], list[Added]]:
-    """The rows of answers and of combinations, each in the order of their keys."""
-    named = sorted((tuple(map(storable, key)), uses) for key, uses in strata.items())
-    order = sorted(range(len(things)), key=things.__getitem__)
-    ranks = {number: rank * len(named) for rank, number in enumerate(order)}
-    rows: list[tuple[int, Added]] = []
-    for at, ((_, version, instance), uses) in enumerate(named):
-        for number, counts in _counts(uses):
-            key = (*things[number][1:], version, instance)
-            rows.append((ranks[number] + at, (*key, *counts)))
-    rows.sort(key=itemgetter(0))
-    border = len(named) * sum(not thing[0] for thing in things)
-    return [row for at, row in rows if at < border], [row for at, row in rows if at >= border]
-
-
-_Counts: TypeAlias = tuple[int, int, int, int, float, float, float, int]
-"""What a row holds beside its key."""
-
-
-def _counts(uses: list[_Use]) -> Iterator[tuple[int, _Counts]]:
-    """What a stratum's generations add, by number."""
-    uses.sort(key=itemgetter(0))
-    newest, latest = uses[-1].at, dict[int, int]()
-    for use in uses:
-        latest.update(dict.fromkeys(use.adds_to, use.at))
-    chosen = _times(use.chosen for use in uses)
-    (passed, lately_passed), (failed, lately_failed), (rest, lately_rest) = (
-        _outcome([use for use in uses if use.success is each], newest)
-        for each in (True, False, None)
-    )
-    for number, at in latest.items():
-        succeeded, broken = passed(number, 0), failed(number, 0)
-        grown = 1.0 / _faded(newest - at)
-        recent = lately_passed(number, 0.0) * grown, lately_failed(number, 0.0) * grown
-        whole = succeeded + broken + rest(number, 0), chosen(number, 0), succeeded, broken
-        yield number, (*whole, sum(recent) + lately_rest(number, 0.0) * grown, *recent, at)
-
-
-def _outcome(
-    uses: Sequence[_Use], newest: int
-) -> tuple[Callable[[int, int], int], Callable[[int, float], float]]:
-    """How often each number occurs in uses of one outcome, and how much that is at `newest`."""
-    recent = defaultdict[int, float](float)
-    for use in uses:
-        weight = _faded(newest - use.at)
-        for number in use.adds_to:
-            recent[number] += weight
-    return _times(use.adds_to for use in uses), recent.get
-
-
-def _times(uses: Iterable[_Numbers]) -> Callable[[int, int], int]:
-    """How often each number occurs."""
-    return Counter(chain.from_iterable(uses)).get
-
-
-def _faded(microseconds: int) -> float:
-    return 0.5 ** (min(microseconds, _LONG_AGO) / MICROSECONDS) if microseconds else 1.0
+def _by_name(answers: Iterable[_Answer]) -> list[_Answer]:
+    return sorted(answers, key=attrgetter("name"))

@@ -11,12 +11,14 @@ import sqlite3
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError, StatementError
 
 from cultivar.errors import CultivarError, SettingsError, StoreUnavailableError
+from cultivar.ownership import make_private
+from cultivar.record import Record
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql, sqlite
@@ -30,17 +32,33 @@ CONNECT_SECONDS = 5
 _WRITE = "ledger_write"
 
 
+class Purpose(Record):
+    """What a database is for, as its errors say it."""
+
+    name: str
+    """What people call it."""
+    setting: str
+    """What says where it is."""
+
+
+LEDGER: Final = Purpose(name="ledger", setting="database_url")
+
+HUB: Final = Purpose(name="hub's database", setting="--database-url")
+
+
 class Database:
     """An open database.
 
     Args:
         engine: SQLAlchemy's.
         name: Of the database, for people: its file, or its address without the password.
+        purpose: What it is for.
     """
 
-    def __init__(self, engine: Engine, name: str) -> None:
+    def __init__(self, engine: Engine, name: str, purpose: Purpose = LEDGER) -> None:
         self.engine = engine
         self.name = name
+        self._purpose = purpose
         self._writer = engine.execution_options(**{_WRITE: True})
 
     @property
@@ -94,50 +112,67 @@ class Database:
         except StatementError as error:
             if isinstance(error.orig, CultivarError):  # a column refused the value
                 raise error.orig from error
-            raise _explained(self.name, str(error.orig)) from error
+            raise self._unusable(str(error.orig)) from error
         except (SQLAlchemyError, sqlite3.Error) as error:
-            raise _explained(self.name, str(error)) from error
+            raise self._unusable(str(error)) from error
+
+    def _unusable(self, reason: str) -> StoreUnavailableError:
+        purpose, told = self._purpose, reason.strip().splitlines()[0].rstrip(".")
+        remedy = next(
+            (text for said, text in _REMEDIES.items() if said in reason.lower()),
+            "See that it is there; `{setting}` says where the {name} is.",
+        )
+        return StoreUnavailableError(
+            f"The {purpose.name} `{self.name}` cannot be used: {told}.",
+            remedy.format(name=purpose.name, setting=purpose.setting),
+        )
 
 
-def connect(url: str) -> Database:
+def connect(url: str, purpose: Purpose = LEDGER) -> Database:
     """The database at SQLAlchemy's address `url`; nothing is read or written yet.
 
+    A file is made where it is missing, readable by its owner alone.
+
+    Args:
+        url: The address.
+        purpose: What it is for.
+
     Raises:
-        SettingsError: The address is none, or names a database that the ledger cannot use.
-        StoreUnavailableError: Its folder cannot be made, or its driver is not installed.
+        SettingsError: The address is none, or is of a database that we cannot use.
+        StoreUnavailableError: Its file cannot be made, or its driver is not installed.
     """
-    parsed = _parsed(url)
+    parsed = _parsed(url, purpose)
     kind = parsed.get_backend_name()
     if kind == "sqlite" and parsed.database not in (None, "", ":memory:"):
-        return _sqlite(parsed)
+        return _sqlite(parsed, purpose)
     if kind == "postgresql":
-        return _postgresql(parsed)
+        return _postgresql(parsed, purpose)
     raise SettingsError(
-        f"The ledger cannot be kept in {_name(parsed)!r}.",
-        "Set `database_url` to `sqlite:///FILE` or `postgresql://USER@HOST/DATABASE`.",
+        f"The {purpose.name} cannot be kept in {_name(parsed)!r}.",
+        f"Set `{purpose.setting}` to `sqlite:///FILE` or `postgresql://USER@HOST/DATABASE`.",
     )
 
 
-def _parsed(url: str) -> URL:
+def _parsed(url: str, purpose: Purpose) -> URL:
     try:
         return make_url(url.replace("postgres://", "postgresql://", 1))
     except (ArgumentError, ValueError) as error:
         raise SettingsError(
-            "`database_url` is no address of a database.",
+            f"`{purpose.setting}` is no address of a database.",
             "Set it to `sqlite:///FILE` or `postgresql://USER@HOST/DATABASE`.",
         ) from error
 
 
-def _sqlite(url: URL) -> Database:
+def _sqlite(url: URL, purpose: Purpose) -> Database:
     name = str(url.database)
     try:
         if "uri" not in url.query:
-            Path(name).expanduser().parent.mkdir(parents=True, exist_ok=True)
+            make_private(Path(name).expanduser())
             url = url.set(database=str(Path(name).expanduser()))
     except OSError as error:
         raise StoreUnavailableError(
-            f"The folder of the ledger `{name}` cannot be made: {error.strerror}.",
-            "Set `home` or `database_url` to a place that you may write.",
+            f"The {purpose.name} `{name}` cannot be made: {error.strerror}.",
+            f"Set `home` or `{purpose.setting}` to a place that you may write.",
         ) from error
     engine = create_engine(
         url.set(drivername="sqlite"),
@@ -146,7 +181,7 @@ def _sqlite(url: URL) -> Database:
     )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
-    return Database(engine, name)
+    return Database(engine, name, purpose)
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, record: object) -> None:
@@ -165,7 +200,7 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
 
-def _postgresql(url: URL) -> Database:
+def _postgresql(url: URL, purpose: Purpose) -> Database:
     patience = {} if "connect_timeout" in url.query else {"connect_timeout": CONNECT_SECONDS}
     try:
         engine = create_engine(
@@ -176,10 +211,10 @@ def _postgresql(url: URL) -> Database:
         )
     except ModuleNotFoundError as error:
         raise StoreUnavailableError(
-            f"The ledger {_name(url)!r} needs the driver of PostgreSQL.",
+            f"The {purpose.name} {_name(url)!r} needs the driver of PostgreSQL.",
             "Run `pip install 'cultivar[postgres]'`.",
         ) from error
-    return Database(engine, _name(url))
+    return Database(engine, _name(url), purpose)
 
 
 def _name(url: URL) -> str:
@@ -190,21 +225,12 @@ def _name(url: URL) -> str:
 _REMEDIES = {
     "is full": "Make room on the disk, then run the command again; nothing was half written.",
     "no space left": "Make room on the disk, then run the command again; nothing was half written.",
-    "locked": "Another process holds the ledger; end it, then run the command again.",
-    "readonly": "Set `home` or `database_url` to a place that you may write.",
-    "unable to open": "Set `home` or `database_url` to a place that you may write.",
-    "not a database": "Move the file away, or set `database_url` to another one.",
+    "locked": "Another process holds the {name}; end it, then run the command again.",
+    "readonly": "Set `home` or `{setting}` to a place that you may write.",
+    "unable to open": "Set `home` or `{setting}` to a place that you may write.",
+    "not a database": "Move the file away, or set `{setting}` to another one.",
     "malformed": "Restore the file from a backup, or move it away to begin anew.",
-    "password": "Check user and password in `database_url`.",
-    "does not exist": "Create the database, or correct `database_url`.",
+    "password": "Check user and password in `{setting}`.",
+    "does not exist": "Create the database, or correct `{setting}`.",
 }
 """What to do, by what the driver says."""
-
-
-def _explained(name: str, reason: str) -> StoreUnavailableError:
-    told = reason.strip().splitlines()[0].rstrip(".")
-    remedy = next(
-        (text for said, text in _REMEDIES.items() if said in reason.lower()),
-        "See `cultivar doctor`; `database_url` says where the ledger is.",
-    )
-    return StoreUnavailableError(f"The ledger `{name}` cannot be used: {told}.", remedy)

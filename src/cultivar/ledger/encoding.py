@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
 
 from cultivar import model
 from cultivar.ledger.columns import storable
@@ -32,6 +32,9 @@ from cultivar.model import (
 )
 from cultivar.record import Record, asdict, replace
 
+if TYPE_CHECKING:
+    from cultivar.lifecycle import ImproveOrder
+
 T = TypeVar("T")
 
 Row: TypeAlias = Mapping[Any, Any]
@@ -46,8 +49,12 @@ def kept_answers(answers: Answers) -> Answers:
     return tuple(replace(a, value=SECRET, evidence="") if a.secret else a for a in answers)
 
 
-def kept_order(order: Order | UpgradeOrder) -> Order | UpgradeOrder:
+def kept_order(
+    order: Order | UpgradeOrder | ImproveOrder,
+) -> Order | UpgradeOrder | ImproveOrder:
     """The order as the ledger may hold it."""
+    if not isinstance(order, Order | UpgradeOrder):
+        return order
     return replace(order, answers=kept_answers(order.answers))
 
 

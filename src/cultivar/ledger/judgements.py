@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from contextlib import closing
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Text, bindparam, text
+from sqlalchemy import Connection, Text, bindparam, text
 
 from cultivar.errors import StoreUnavailableError
 from cultivar.ledger.columns import restored, storable
@@ -26,21 +26,31 @@ MOST_KEPT: Final = 1000
 _PATIENCE: Final = 100
 """Milliseconds that keeping waits for other writers."""
 
-_EXTENT: Final = (
-    "SELECT coalesce(sum(uses), 0) AS total, count(*) AS strata, "
-    "count(DISTINCT instance_id) AS instances FROM combination_stats "
-    f"WHERE questions = '{TOTAL}' AND template_id = :of"
+_BY_INSTANCE: Final = (
+    "SELECT sum(uses) AS told, count(*) AS strata FROM combination_stats "
+    f"WHERE questions = '{TOTAL}' AND template_id = :of GROUP BY instance_id"
 )
+_LISTED: Final = {"sqlite": "group_concat(told)", "postgresql": "string_agg(told::text, ',')"}
+"""What makes one text of the numbers of all instances, as a row of each would take longer."""
 _OF_QUESTION: Final = "template_id = :of AND question = :question"
 _KEPT: Final = text(
     f"SELECT key, body, uses FROM judgements WHERE {_OF_QUESTION} AND key IN :keys"
 ).bindparams(bindparam("keys", expanding=True, type_=Text()))
-_EXTENT_ALONE: Final = text(_EXTENT)
+_EXTENTS: Final = {
+    dialect: f"SELECT {listed} AS told, sum(strata) AS strata FROM ({_BY_INSTANCE}) AS instances"
+    for dialect, listed in _LISTED.items()
+}
+_EXTENT: Final = {dialect: text(statement) for dialect, statement in _EXTENTS.items()}
 # One statement: a server is asked once.
-_KNOWN: Final = text(
-    f"SELECT total, strata, instances, key, body, uses FROM ({_EXTENT}) AS counted "
-    f"LEFT JOIN judgements ON {_OF_QUESTION} AND key IN :keys"
-).bindparams(bindparam("keys", expanding=True, type_=Text()))
+_KNOWN: Final = {
+    dialect: text(
+        "SELECT told, strata, NULL AS key, NULL AS body, NULL AS uses "
+        f"FROM ({statement}) AS extent UNION ALL "
+        "SELECT NULL, NULL, key, body, uses FROM judgements "
+        f"WHERE {_OF_QUESTION} AND key IN :keys"
+    ).bindparams(bindparam("keys", expanding=True, type_=Text()))
+    for dialect, statement in _EXTENTS.items()
+}
 _KEEP: Final = (
     "INSERT INTO judgements (template_id, question, key, body, uses) VALUES ({}) "
     "ON CONFLICT (template_id, question, key) DO UPDATE SET body = excluded.body, "
@@ -55,19 +65,23 @@ _FORGET: Final = (
 
 def extent(connection: Connection, template_id: str) -> Extent:
     """How much was counted of a template."""
-    return _extent(connection.execute(_EXTENT_ALONE, {"of": storable(template_id)}).one())
+    statement = _EXTENT[connection.dialect.name]
+    return _extent(*connection.execute(statement, {"of": storable(template_id)}).one())
 
 
 def known(connection: Connection, template_id: str, question: str, keys: Collection[str]) -> Known:
     """What is kept of a question, of these keys, and how much was counted of its template."""
     named = {"of": storable(template_id), "question": storable(question), "keys": list(keys)}
-    rows = connection.execute(_KNOWN, named).all()
+    rows = connection.execute(_KNOWN[connection.dialect.name], named).all()
+    (counted,) = (row for row in rows if row.key is None)
     kept = {row.key: Judgement(body=restored(row.body), uses=row.uses) for row in rows if row.key}
-    return Known(extent=_extent(rows[0]), kept=kept)
+    return Known(extent=_extent(counted.told, counted.strata), kept=kept)
 
 
-def _extent(row: Row[*tuple[Any, ...]]) -> Extent:
-    return Extent(uses=int(row.total), strata=row.strata, instances=row.instances)
+def _extent(told: str | None, strata: int | None) -> Extent:
+    """What the instances, listed as a text, tell together; None where there are none."""
+    numbers = tuple(map(int, told.split(","))) if told else ()
+    return Extent(uses=sum(numbers), strata=int(strata or 0), instances=len(numbers), told=numbers)
 
 
 def kept(

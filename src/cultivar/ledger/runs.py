@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from sqlalchemy import select, update
 
@@ -16,8 +16,8 @@ from cultivar.ledger.tables import runs
 from cultivar.model import Order, RunStatus, UpgradeOrder
 from cultivar.record import asdict
 
-_ORDERS: Mapping[str, Callable[..., Order | UpgradeOrder]] = {"upgrade": UpgradeOrder}
-"""What each graph is asked, where it is not an `Order`."""
+if TYPE_CHECKING:
+    from cultivar.lifecycle import ImproveOrder
 
 
 class SqlRuns:
@@ -69,9 +69,20 @@ def _run_of(row: Row) -> Run:
     return Run(
         id=row["id"],
         graph=row["graph"],
-        order=revived(_ORDERS.get(row["graph"], Order), row["order_placed"]),
+        order=_order_of(row),
         status=row["status"],
         started_at=row["started_at"],
         generation_id=row["generation_id"],
         error=row["error"],
     )
+
+
+def _order_of(row: Row) -> Order | UpgradeOrder | ImproveOrder:
+    """What the graph of a run was asked."""
+    if row["graph"] == "improve":
+        from cultivar.lifecycle import ImproveOrder  # which few runs need
+
+        return revived(ImproveOrder, row["order_placed"])
+    if row["graph"] == "upgrade":
+        return revived(UpgradeOrder, row["order_placed"])
+    return revived(Order, row["order_placed"])

@@ -15,10 +15,10 @@ from sqlalchemy import Connection, insert, inspect, text
 from cultivar.errors import StoreUnavailableError
 from cultivar.ledger.database import BUSY_SECONDS, Database
 from cultivar.ledger.patterns import REVISION
-from cultivar.ledger.tables import GENERATION_FILES, metadata, revisions
+from cultivar.ledger.tables import GENERATION_FILES, revisions
 from cultivar.ledger.tallies import recount
 
-SCHEMA = 5
+SCHEMA = 6
 """The newest schema; a test holds it to the last file of `migrations/versions`."""
 
 COUNTED = 3
@@ -66,6 +66,8 @@ def create(connection: Connection) -> None:
 
     It spares most users from ever importing Alembic; a test holds the two together.
     """
+    from cultivar.ledger.improvement_tables import metadata
+
     metadata.create_all(connection)
     connection.exec_driver_sql(GENERATION_FILES)
     connection.execute(insert(revisions).values(name=REVISION, number=0))
@@ -112,6 +114,8 @@ def _refuse_strange(database: Database, tables: set[str]) -> None:
         database: Where they are.
         tables: Those of one look: between two, another process may have made a ledger.
     """
+    from cultivar.ledger.improvement_tables import metadata
+
     strange = tables if database.is_sqlite else tables & metadata.tables.keys()
     if strange:
         raise StoreUnavailableError(

@@ -27,12 +27,13 @@ from cultivar.errors import CultivarError, NotKnownError, StoreUnavailableError
 if TYPE_CHECKING:
     from cultivar.ledger.outgoing import Outbox, Telling
     from cultivar.ledger.sql import SqlLedger
+    from cultivar.lifecycle import Execution
     from cultivar.model import Migration
     from cultivar.tree import Tree
 
 _LENGTH: Final = struct.Struct("<Q")
-_STORES: Final = frozenset({"verdicts", "patterns", "calls"})
-_SHARED: Final = frozenset({"tallies"})
+_STORES: Final = frozenset({"verdicts", "patterns", "calls", "artifacts", "experiments"})
+_SHARED: Final = frozenset({"tallies", "leases"})
 """Those that threads of their own may ask, too."""
 
 _FILE: Final = "sqlite:///"
@@ -62,7 +63,7 @@ class LedgerProcess:
     It begins to load at once, and waits to be told its address. It ends with this process,
     whatever ends that. Nobody waits for it who needs no answer: what is only to be kept is handed
     over, and what went wrong with it is raised by the next call, `flush` and `close` included, but
-    for calls of the tallies and the outbox, which threads of their own may make.
+    for calls of the tallies, the leases and the outbox, which threads of their own may make.
     """
 
     def __init__(self) -> None:
@@ -88,6 +89,11 @@ class LedgerProcess:
     def outbox(self) -> Outbox:
         """What others are still to be told of generations."""
         return cast("Outbox", _Beside(self, "outbox"))
+
+    @property
+    def executions(self) -> _Executions:
+        """Uses of tools and prompts."""
+        return _Executions(self)
 
     def open(self, url: str, telling: Telling | None = None) -> LedgerProcess:
         """Open the ledger at SQLAlchemy's address `url`; a file is open when it is first needed.
@@ -213,6 +219,17 @@ class _Content(_Store):
         """Keep `tree`; returns its hash. Keeping it again changes nothing."""
         self._process.hand_over(self._name, "put", tree)
         return tree.hash
+
+
+class _Executions(_Store):
+    """The record of executions; nobody waits for it who only adds to it."""
+
+    def __init__(self, process: LedgerProcess) -> None:
+        super().__init__(process, "executions")
+
+    def add_execution(self, execution: Execution) -> None:
+        """Keep a use; a known id stays as it is."""
+        self._process.hand_over(self._name, "add_execution", execution)
 
 
 class _Beside(_Store):

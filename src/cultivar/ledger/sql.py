@@ -7,6 +7,7 @@ recorded before, and nothing of what it had not finished.
 from __future__ import annotations
 
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from cultivar.ledger.base import (
     CallRecord,
@@ -31,6 +32,9 @@ from cultivar.ledger.tallying import TallyStore
 from cultivar.ledger.upgrades import SqlMigrations
 from cultivar.ledger.verdicts import SqlVerdictCache
 from cultivar.model import Generation, Migration, RunStatus
+
+if TYPE_CHECKING:
+    from cultivar.ledger.improvements import ArtifactStore, ExecutionLog, ExperimentStore, Leases
 
 
 class SqlLedger:
@@ -59,6 +63,36 @@ class SqlLedger:
         """What was counted of all generations."""
         self.outbox: Outbox = SqlOutbox(database)
         """What others are still to be told of generations."""
+
+    # Most who open a ledger improve nothing: what these need is imported when it is asked for.
+
+    @property
+    def artifacts(self) -> ArtifactStore:
+        """Every version of what improves."""
+        from cultivar.ledger.artifacts import SqlArtifacts
+
+        return SqlArtifacts(self._database)
+
+    @property
+    def experiments(self) -> ExperimentStore:
+        """Experiments with their trials, cases and releases."""
+        from cultivar.ledger.experiments import SqlExperiments
+
+        return SqlExperiments(self._database)
+
+    @property
+    def executions(self) -> ExecutionLog:
+        """Uses of tools and prompts."""
+        from cultivar.ledger.executions import SqlExecutions
+
+        return SqlExecutions(self._database)
+
+    @property
+    def leases(self) -> Leases:
+        """Who does what only one may do at a time."""
+        from cultivar.ledger.leases import SqlLeases
+
+        return SqlLeases(self._database)
 
     def flush(self) -> None:
         """Return when all that was asked for is kept: here it is, when a method has returned."""

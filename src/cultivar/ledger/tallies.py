@@ -112,17 +112,23 @@ class SqlTallies:
             found = connection.execute(_QUESTIONS, {"of": storable(template_id)}).scalars().all()
         return tuple(map(restored, found))
 
-    def outcomes(self, template_id: str, question: str) -> tuple[Outcomes, ...]:
-        """Of the answers to a question, by their values."""
+    def outcomes(
+        self, template_id: str, question: str, asked: Sequence[Json] = ()
+    ) -> tuple[Outcomes, ...]:
+        """Of the answers to a question, by their values; of many, of some and of all others."""
         with self._looking() as connection:
-            return evidence.outcomes(connection, template_id, question)
+            return evidence.outcomes(connection, template_id, question, asked)
 
     def outcomes_under(
-        self, template_id: str, question: str, given: Mapping[str, Json]
+        self,
+        template_id: str,
+        question: str,
+        given: Mapping[str, Json],
+        among: Sequence[Json] = (),
     ) -> Mapping[str, tuple[Outcomes, ...]]:
         """The same where one of `given` was answered so, by its name."""
         with self._looking() as connection:
-            return evidence.outcomes_under(connection, template_id, question, given)
+            return evidence.outcomes_under(connection, template_id, question, given, among)
 
     def extent(self, template_id: str) -> Extent:
         """How much was counted of a template."""

@@ -5,7 +5,7 @@ The invariant: a generation is counted in the transaction that records it, once,
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
@@ -17,6 +17,10 @@ HALF_LIFE: Final = timedelta(days=30)
 
 PAIRED: Final = 12
 """How many answers of one generation, the first in the template's order, are counted in pairs."""
+
+LOOKED_AT: Final = 50
+"""Values of a question that are looked at one by one, the most used; whoever makes up thousands has
+nobody look at them."""
 
 ADOPTED: Final = "adopted"
 """The task of a generation that was made elsewhere, and brought into the ledger by an upgrade."""
@@ -78,6 +82,34 @@ def observed(answers: Answers, task: str) -> tuple[Observed, ...]:
     )
 
 
+class Seen(Record, gc=False):
+    """What is counted of a generation, as it is quickest to count."""
+
+    template_id: str
+    template_version: str
+    instance_id: str
+    answers: Mapping[str, Json]
+    """By question, in the order of the template's."""
+    chosen: Collection[str]
+    """The questions that a person, the task or a model answered; it may name others, too."""
+    success: bool | None
+    at: datetime
+
+
+def seen(observation: Observation) -> Seen:
+    """What is counted of an observation; of two answers to one question that is the second."""
+    chosen = {each.question: each.chosen for each in observation.answers}
+    return Seen(
+        template_id=observation.template_id,
+        template_version=observation.template_version,
+        instance_id=observation.instance_id,
+        answers={each.question: each.value for each in observation.answers},
+        chosen=tuple(question for question, is_chosen in chosen.items() if is_chosen),
+        success=observation.success,
+        at=observation.at,
+    )
+
+
 class Tally(Record):
     """How often something was used, and what became of it."""
 
@@ -124,9 +156,12 @@ class Outcomes(Record):
     """Of one answer what a default goes by; strata without any of it are left out."""
 
     value: Json
+    """None where it is the rest."""
     verified: dict[Stratum, tuple[int, int]]
     """How many succeeded and how many failed."""
     chosen: dict[Stratum, int]
+    is_rest: bool = False
+    """Whether it is of all the values together that are not looked at one by one."""
 
 
 class Judgement(Record):
@@ -144,6 +179,8 @@ class Extent(Record):
     strata: int = 0
     """In how many versions and instances."""
     instances: int = 0
+    told: tuple[int, ...] = ()
+    """How often each instance used it, in no order."""
 
 
 class Known(Record):
@@ -165,14 +202,27 @@ class TallyStore(Protocol):
         """The questions of a template that were ever answered, by name."""
         ...
 
-    def outcomes(self, template_id: str, question: str) -> tuple[Outcomes, ...]:
-        """Of the answers to a question, by their values."""
+    def outcomes(
+        self, template_id: str, question: str, asked: Sequence[Json] = ()
+    ) -> tuple[Outcomes, ...]:
+        """Of the answers to a question, by their values.
+
+        Where there are more than `LOOKED_AT`, of those that most instances gave, the most used
+        before others, and of those that are `asked` for; of all others together.
+        """
         ...
 
     def outcomes_under(
-        self, template_id: str, question: str, given: Mapping[str, Json]
+        self,
+        template_id: str,
+        question: str,
+        given: Mapping[str, Json],
+        among: Sequence[Json] = (),
     ) -> Mapping[str, tuple[Outcomes, ...]]:
-        """The same where one of `given` was answered so, by its name."""
+        """The same where one of `given` was answered so, by its name.
+
+        Of the values `among` these, and of all others together; without any, of each value.
+        """
         ...
 
     def extent(self, template_id: str) -> Extent:

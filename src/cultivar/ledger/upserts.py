@@ -5,9 +5,9 @@ The invariant: the order in which rows are added makes no difference to the coun
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
-from typing import Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from msgspec import json
 from sqlalchemy import Connection
@@ -25,8 +25,26 @@ _FORGOTTEN: Final = 64 * MICROSECONDS
 Key: TypeAlias = tuple[str, str, str, str, str]
 """The key of a row, as the table has it."""
 
-Added: TypeAlias = tuple[str, str, str, str, str, int, int, int, int, float, float, float, int]
+Row: TypeAlias = tuple[str, str, str, str, str, int, int, int, int, float, float, float, int]
 """A row: its key, then uses, chosen, succeeded, failed, the three recents, and their time."""
+
+
+class Added(NamedTuple):
+    """Rows that are added, in the order of their keys; what keys have in common is said once."""
+
+    things: Sequence[tuple[str, str, str]]
+    """How keys begin."""
+    strata: Sequence[tuple[str, str]]
+    """How they end."""
+    columns: Sequence[Sequence[Any]]
+    """By row the place of the one, that of the other, and what is counted."""
+
+    def rows(self) -> Iterator[Row]:
+        """The rows."""
+        things, strata = self.things, self.strata
+        for thing, stratum, *counts in zip(*self.columns, strict=True):
+            yield (*things[thing], *strata[stratum], *counts)
+
 
 _TOGETHER: Final = 2000
 """Rows of one statement: SQLite takes 32766 values."""
@@ -37,14 +55,14 @@ TYPES: Final = ("text",) * 5 + ("bigint",) * 4 + ("float8",) * 3 + ("bigint",)
 """Of the columns of a row, as PostgreSQL calls them."""
 
 
-def add_answers(connection: Connection, database: Database, rows: Sequence[Added]) -> None:
-    """Add rows, in the order of their keys, to `answer_stats`."""
-    _add(connection, database, _ANSWERS, rows)
+def add_answers(connection: Connection, database: Database, added: Added) -> None:
+    """Add rows to `answer_stats`."""
+    _add(connection, database, _ANSWERS, added)
 
 
-def add_combinations(connection: Connection, database: Database, rows: Sequence[Added]) -> None:
-    """Add rows, in the order of their keys, to `combination_stats`."""
-    _add(connection, database, _COMBINATIONS, rows)
+def add_combinations(connection: Connection, database: Database, added: Added) -> None:
+    """Add rows to `combination_stats`."""
+    _add(connection, database, _COMBINATIONS, added)
 
 
 def insert_together(
@@ -89,6 +107,23 @@ def in_columns(rows: Iterable[Sequence[object]]) -> tuple[str, ...]:
     return tuple(json.encode(each).decode() for each in zip(*rows, strict=True))
 
 
+def _given(name: str, columns: Sequence[str]) -> str:
+    """Rows that are given as JSON, a parameter a column, and numbered from 1 by `name`."""
+    each = ", ".join(["json_array_elements_text(%s)"] * len(columns))
+    return f"ROWS FROM ({each}) WITH ORDINALITY AS {name}s({', '.join(columns)}, {name})"
+
+
+def _joined() -> str:
+    """What to select from, on PostgreSQL, to get the rows that were given as `Added` has them."""
+    texts, counts = [f"text{number}" for number in range(5)], [f"c{number}" for number in range(8)]
+    cast = ", ".join(f"{name}::{kind}" for name, kind in zip(counts, TYPES[5:], strict=True))
+    return (
+        f"SELECT {', '.join(texts)}, {cast} FROM {_given('place', ('of', 'within', *counts))} "
+        f"JOIN {_given('thing', texts[:3])} ON thing = of::bigint + 1 "
+        f"JOIN {_given('stratum', texts[3:])} ON stratum = within::bigint + 1 ORDER BY place"
+    )
+
+
 class _Upsert(Record):
     """How rows are added to a table, by the kind of database."""
 
@@ -103,17 +138,17 @@ class _Upsert(Record):
         return cls(
             into=f"INSERT INTO {table} ({columns})",
             on_file=_merge(table, keys, "min", "max"),
-            on_server=f"{from_columns(TYPES)} {_merge(table, keys, 'least', 'greatest')}",
+            on_server=f"{_joined()} {_merge(table, keys, 'least', 'greatest')}",
         )
 
 
-def _add(
-    connection: Connection, database: Database, upsert: _Upsert, rows: Sequence[Added]
-) -> None:
+def _add(connection: Connection, database: Database, upsert: _Upsert, added: Added) -> None:
     if database.is_sqlite:
-        insert_together(connection, upsert.into, rows, upsert.on_file)
-    elif rows:
-        connection.exec_driver_sql(f"{upsert.into} {upsert.on_server}", in_columns(rows))
+        insert_together(connection, upsert.into, list(added.rows()), upsert.on_file)
+    elif added.columns[0]:
+        keys = (*zip(*added.things, strict=True), *zip(*added.strata, strict=True))
+        columns = tuple(json.encode(each).decode() for each in (*added.columns, *keys))
+        connection.exec_driver_sql(f"{upsert.into} {upsert.on_server}", columns)
 
 
 def _merge(table: str, keys: str, least: str, greatest: str) -> str:

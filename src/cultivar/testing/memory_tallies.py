@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import permutations
 from typing import Any, Final, TypeAlias
 
 from cultivar.ledger.tallying import (
     HALF_LIFE,
+    LOOKED_AT,
     PAIRED,
     AnswerTally,
     CombinationTally,
@@ -28,6 +29,9 @@ _What: TypeAlias = tuple[tuple[str, str], ...]
 """Questions, and values in JSON."""
 
 _Tallies: TypeAlias = dict[_What, dict[Stratum, Tally]]
+
+_Row: TypeAlias = tuple[str, Stratum, Tally]
+"""A value in JSON, and what was counted of it somewhere."""
 
 
 TEMPLATE_ID: Final = "quality_template:python-production"
@@ -98,15 +102,25 @@ class MemoryTallies:
         """The questions of a template that were ever answered, by name."""
         return tuple(sorted({name for ((name, _),) in self._answers.get(template_id, {})}))
 
-    def outcomes(self, template_id: str, question: str) -> tuple[Outcomes, ...]:
-        """Of the answers to a question, by their values."""
-        rows = _rows(self._answers, template_id)
-        return _outcomes(
-            (value, stratum, tally) for ((name, value),), stratum, tally in rows if name == question
-        )
+    def outcomes(
+        self, template_id: str, question: str, asked: Sequence[Json] = ()
+    ) -> tuple[Outcomes, ...]:
+        """Of the answers to a question, by their values; of many, of some and of all others."""
+        rows = [
+            (value, stratum, tally)
+            for ((name, value),), stratum, tally in _rows(self._answers, template_id)
+            if name == question and tally.chosen + tally.succeeded + tally.failed
+        ]
+        if len({value for value, _, _ in rows}) <= LOOKED_AT:
+            return _outcomes(rows)
+        return _outcomes(rows, [*_most_used(rows), *asked])
 
     def outcomes_under(
-        self, template_id: str, question: str, given: Mapping[str, Json]
+        self,
+        template_id: str,
+        question: str,
+        given: Mapping[str, Json],
+        among: Sequence[Json] = (),
     ) -> Mapping[str, tuple[Outcomes, ...]]:
         """The same where one of `given` was answered so, by its name."""
         wanted = {(name, json.dumps(value)) for name, value in given.items()}
@@ -114,15 +128,19 @@ class MemoryTallies:
         for (other, (name, value)), stratum, tally in _rows(self._pairs, template_id):
             if name == question and other in wanted:
                 found.setdefault(other[0], []).append((value, stratum, tally))
-        return {name: _outcomes(found[name]) for name in given if name in found}
+        return {name: _outcomes(found[name], among) for name in given if name in found}
 
     def extent(self, template_id: str) -> Extent:
         """How much was counted of a template."""
         total = self._totals.get(template_id, {})
+        told: dict[str, int] = {}
+        for stratum, tally in total.items():
+            told[stratum.instance_id] = told.get(stratum.instance_id, 0) + tally.uses
         return Extent(
-            uses=sum(each.uses for each in total.values()),
+            uses=sum(told.values()),
             strata=len(total),
-            instances=len({each.instance_id for each in total}),
+            instances=len(told),
+            told=tuple(told.values()),
         )
 
     def known(self, template_id: str, question: str, keys: Collection[str]) -> Known:
@@ -183,19 +201,38 @@ def _rows(counts: dict[str, _Tallies], template_id: str) -> Iterator[tuple[_What
             yield what, stratum, tally
 
 
-def _outcomes(rows: Iterable[tuple[str, Stratum, Tally]]) -> tuple[Outcomes, ...]:
+def _most_used(rows: Iterable[_Row]) -> list[Json]:
+    """The values that most instances gave, the most used before others."""
+    instances: dict[str, set[str]] = {}
+    uses: dict[str, int] = {}
+    for value, stratum, tally in rows:
+        instances.setdefault(value, set()).add(stratum.instance_id)
+        uses[value] = uses.get(value, 0) + tally.uses
+    ranked = sorted(instances, key=lambda value: (-len(instances[value]), -uses[value], value))
+    return [json.loads(value) for value in ranked[:LOOKED_AT]]
+
+
+def _outcomes(rows: Iterable[_Row], among: Sequence[Json] = ()) -> tuple[Outcomes, ...]:
+    """By value; without those `among` which it is looked for, of all others together."""
     found: dict[str, Outcomes] = {}
-    for value, stratum, tally in sorted(rows, key=_by_value):
-        made = Outcomes(value=json.loads(value), verified={}, chosen={})
-        here = found.setdefault(value, made)
+    for text, stratum, tally in sorted(rows, key=_by_value):
+        value = json.loads(text)
+        is_rest = bool(among) and not any(_is_same(value, each) for each in among)
+        made = Outcomes(value=None if is_rest else value, verified={}, chosen={}, is_rest=is_rest)
+        here = found.setdefault("" if is_rest else text, made)
+        good, bad = here.verified.get(stratum, (0, 0))
         if tally.succeeded or tally.failed:
-            here.verified[stratum] = (tally.succeeded, tally.failed)
+            here.verified[stratum] = (good + tally.succeeded, bad + tally.failed)
         if tally.chosen:
-            here.chosen[stratum] = tally.chosen
+            here.chosen[stratum] = here.chosen.get(stratum, 0) + tally.chosen
     return tuple(each for each in found.values() if each.verified or each.chosen)
 
 
-def _by_value(row: tuple[str, Stratum, Tally]) -> tuple[str, str, str]:
+def _is_same(one: Json, other: Json) -> bool:
+    return one == other and isinstance(one, bool) is isinstance(other, bool)
+
+
+def _by_value(row: _Row) -> tuple[str, str, str]:
     value, stratum, _ = row
     return value, stratum.template_version, stratum.instance_id
 

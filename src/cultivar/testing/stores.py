@@ -12,12 +12,22 @@ class TestMyContent(ContentStoreContract):
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cultivar.errors import NotKnownError
-from cultivar.ledger.base import CallRecord, ContentStore, ModelCall, PatternStore, VerdictCache
+from cultivar.errors import BudgetSpentError, NotKnownError
+from cultivar.ledger.base import (
+    CallRecord,
+    ContentStore,
+    Fits,
+    ModelCall,
+    PatternStore,
+    Reserved,
+    VerdictCache,
+)
 from cultivar.model import (
     Attempt,
     Draft,
@@ -254,3 +264,78 @@ class CallRecordContract:
 
     def test_a_run_without_calls_took_nothing(self, calls: CallRecord) -> None:
         assert calls.usage("run") == Usage()
+
+    def test_a_call_that_is_begun_counts_as_what_it_takes_at_least(self, calls: CallRecord) -> None:
+        assert calls.begin_call(BEGUN, RESERVED, always) is not None
+        assert calls.usage("run") == Usage(calls=1, tokens=100)
+        assert calls.call("run", "hash") is None
+
+    def test_a_call_that_is_ended_counts_as_what_it_took(self, calls: CallRecord) -> None:
+        begun = calls.begin_call(BEGUN, RESERVED, always)
+        assert begun is not None
+        calls.end_call(begun, CALL)
+        assert calls.usage("run") == Usage(calls=1, tokens=120, money=0.25, seconds=1.5)
+        assert calls.call("run", "hash") == CALL
+
+    def test_a_call_that_was_not_made_leaves_nothing(self, calls: CallRecord) -> None:
+        begun = calls.begin_call(BEGUN, RESERVED, always)
+        assert begun is not None
+        calls.end_call(begun, None)
+        assert calls.usage("run") == Usage()
+
+    def test_who_begins_a_call_is_told_of_those_that_are_ended_and_under_way(
+        self, calls: CallRecord
+    ) -> None:
+        told: list[tuple[Usage, Usage]] = []
+        calls.add_call(CALL)
+        calls.begin_call(BEGUN, RESERVED, always)
+        calls.begin_call(replace(BEGUN, run_id="other"), RESERVED, always)
+        assert calls.begin_call(BEGUN, RESERVED, _noting(told)) is None
+        took = Usage(calls=1, tokens=120, money=0.25, seconds=1.5)
+        assert told == [(took, Usage(calls=1, tokens=900, money=2.5))]
+        assert calls.usage("run").calls == 2
+
+    def test_a_call_that_nobody_ends_in_time_stays_what_it_takes_at_least(
+        self, calls: CallRecord
+    ) -> None:
+        told: list[tuple[Usage, Usage]] = []
+        calls.begin_call(BEGUN, RESERVED, always)
+        later = replace(RESERVED, begins=RESERVED.ends)
+        calls.begin_call(BEGUN, later, _noting(told))
+        assert told == [(Usage(calls=1, tokens=100), Usage())]
+
+    def test_what_forbids_a_call_keeps_none(self, calls: CallRecord) -> None:
+        def never(*_: Usage) -> bool:
+            raise BudgetSpentError("calls", spent=1, limit=1)
+
+        with pytest.raises(BudgetSpentError):
+            calls.begin_call(BEGUN, RESERVED, never)
+        assert calls.usage("run") == Usage()
+
+    def test_calls_that_begin_at_once_know_of_each_other(self, calls: CallRecord) -> None:
+        with ThreadPoolExecutor(8) as pool:
+            alone = [
+                pool.submit(calls.begin_call, BEGUN, RESERVED, lambda _, others: not others.calls)
+                for _ in range(8)
+            ]
+        assert sum(each.result() is not None for each in alone) == 1
+
+
+BEGUN = replace(
+    CALL, reply="", completion_tokens=0, money=0.0, seconds=0.0, attempts=0, error="under way"
+)
+
+RESERVED = Reserved(tokens=900, money=2.5, begins=1000.0, ends=1060.0)
+
+
+def _noting(told: list[tuple[Usage, Usage]]) -> Fits:
+    def note(used: Usage, under_way: Usage) -> bool:
+        told.append((used, under_way))
+        return False
+
+    return note
+
+
+def always(*_: Usage) -> bool:
+    """There is room."""
+    return True

@@ -149,7 +149,7 @@ class TallyStoreContract:
         self, tallies: TallyStore, made: Generation
     ) -> None:
         judgement = Judgement(body="{}", uses=1)
-        extent = Extent(uses=1, strata=1, instances=1)
+        extent = Extent(uses=1, strata=1, instances=1, told=(1,))
         asked = (made.template.id, "ets", ["one", "other"])
         assert tallies.known(*asked) == Known(extent=extent, kept={})
         tallies.keep(made.template.id, "ets", {"one": judgement, "third": judgement})
@@ -164,7 +164,9 @@ class TallyStoreContract:
         later = replace(TEMPLATE, version="2.0.0")
         ledger.record(generation_of(made.tree_hash, template=later))
         ledger.record(generation_of(made.tree_hash, instance_id="elsewhere"))
-        assert tallies.extent(TEMPLATE.id) == Extent(uses=3, strata=3, instances=2)
+        found = tallies.extent(TEMPLATE.id)
+        assert (found.uses, found.strata, found.instances) == (3, 3, 2)
+        assert sorted(found.told) == [1, 2]
 
     def test_choices_that_were_made_together_are_one_combination(
         self, tallies: TallyStore, made: Generation
