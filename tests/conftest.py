@@ -16,7 +16,8 @@ guard = pytest.fixture(autouse=True, scope="session")(no_stray_model_calls)
 
 @pytest.fixture(autouse=True)
 def no_settings_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever the machine's user has set does not count."""
+    """Whatever the machine's user has set does not count, nor how wide a runner of tests is."""
+    monkeypatch.delenv("COLUMNS", raising=False)
     for name in [each for each in os.environ if each.startswith("CULTIVAR_")]:
         if name != "CULTIVAR_ALLOW_MODEL_CALLS":
             monkeypatch.delenv(name)

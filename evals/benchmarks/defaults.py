@@ -34,7 +34,7 @@ from cultivar.evals.simulation import count, opened
 from cultivar.evals.worlds import Scenario, World, observation_of
 from cultivar.ledger.counting import Sums, tally
 from cultivar.ledger.database import Database
-from cultivar.ledger.tallying import Observation
+from cultivar.ledger.tallying import Observation, seen
 from cultivar.record import asdict
 from cultivar.templating.origins.catalog import Catalog
 from cultivar.testing.postgres import postgres_server
@@ -220,8 +220,11 @@ def _ways(
 
 def _rows(batch: Sequence[Observation]) -> Mapping[str, _Rows]:
     """The rows that counting a batch adds to, by table."""
-    sums = Sums(batch)
-    return {"answer_stats": sums.answers, "combination_stats": sums.combinations}
+    sums = Sums(map(seen, batch))
+    return {
+        "answer_stats": list(sums.answers.rows()),
+        "combination_stats": list(sums.combinations.rows()),
+    }
 
 
 def _insert(database: Database, rows: Mapping[str, _Rows]) -> None:

@@ -1,11 +1,12 @@
 """How quickly the hub takes in what instances tell, beside what its database could take.
 
-From end to end: messages of a simulated world wait in a real `nats-server`; a hub reads, checks,
-keeps and counts them, until the last one is counted. Beside it the database's own rate, in the same
-run, before and after: plain batched inserts by one connection, in transactions of as many messages,
-into tables with the same columns, keys and indexes, of the very rows that the hub writes (a row a
-message, and the rows of the counts that a batch adds to). The counts' tables are emptied between
-the batches, since a plain insert takes a key only once.
+From end to end: messages of a simulated world wait in a real `nats-server`; `cultivar hub`, a
+process as users run it, reads, checks, keeps and counts them, until the last one is counted. Beside
+it the database's own rate, in the same run, before and after: plain batched inserts by one
+connection, in transactions of as many messages, into tables with the same columns, keys and
+indexes, of the very rows that the hub writes (a row a message, and the rows of the counts that a
+batch adds to). The counts' tables are emptied between the batches, since a plain insert takes a key
+only once.
 
 On PostgreSQL there are several ways: row by row as drivers do it, all rows together in one
 statement, and `COPY`. The share is that of the quicker of the first two; `COPY` knows no conflicts,
@@ -14,13 +15,15 @@ so that nothing that must know repeats can use it, and stands beside. So do the 
 
 from __future__ import annotations
 
-import gc
 import json
 import os
+import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, closing
+import urllib.request
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -34,13 +37,13 @@ from cultivar.bus.subjects import GENERATION, subject_of
 from cultivar.definitions import builtin_root
 from cultivar.errors import UnavailableError
 from cultivar.evals.worlds import Scenario, World, observation_of
-from cultivar.learning.hub.hub import Hub, HubSettings
+from cultivar.learning.hub.hub import HubSettings
 from cultivar.learning.hub.store import TYPES as MESSAGE_TYPES
 from cultivar.learning.hub.store import HubStore, row_of
 from cultivar.learning.hub.tables import generations, moment
-from cultivar.learning.telling.messages import GenerationMessage, encoded, observed
+from cultivar.learning.telling.messages import GenerationMessage, encoded, seen
 from cultivar.ledger.counting import Sums
-from cultivar.ledger.database import connect
+from cultivar.ledger.database import Database, connect
 from cultivar.ledger.tallying import Observation
 from cultivar.ledger.upserts import TYPES as COUNT_TYPES
 from cultivar.ledger.upserts import from_columns, in_columns
@@ -141,20 +144,50 @@ def _measured(told: Sequence[GenerationMessage], name: str, new: Callable[[], st
 
 
 def _ingest_seconds(told: Sequence[GenerationMessage], address: str) -> float:
-    """The seconds from the start of a hub until it has counted all that waits."""
+    """The seconds from when a hub runs until it has counted all that waits."""
     with ExitStack() as stack:
         server = stack.enter_context(nats_server())
-        bus = stack.enter_context(closing(NatsBus(BusSettings(url=server.url))))
-        publish(bus, told)
-        store = stack.enter_context(closing(HubStore(address)))
-        gc.freeze()  # as `cultivar hub` does
+        with closing(NatsBus(BusSettings(url=server.url))) as bus:
+            publish(bus, told)
+        endpoint = stack.enter_context(_hub(server.url, address))
         began = time.perf_counter()
-        hub = stack.enter_context(closing(Hub(bus, store)))
-        while hub.metrics["counted"] < len(told):
+        while (counted := _counted(endpoint)) < len(told):
             if time.perf_counter() - began > _PATIENCE:
-                raise TimeoutError(f"only {hub.metrics['counted']:.0f} were counted")
-            time.sleep(0.01)
+                raise TimeoutError(f"only {counted} were counted")
+            time.sleep(0.02)
         return time.perf_counter() - began
+
+
+@contextmanager
+def _hub(bus: str, database: str) -> Generator[str, None, None]:
+    """Where a hub tells of itself, that runs as users run it."""
+    given = ("--bus-url", bus, "--database-url", database, "--http", "127.0.0.1:0", "--json")
+    with tempfile.TemporaryDirectory() as home:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "cultivar", "hub", *given],
+            env={**os.environ, "CULTIVAR_HOME": home},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        assert process.stdout is not None, "it is a pipe"
+        try:
+            said = "".join(process.stdout.readline() for _ in range(3))
+            yield json.loads(said)["http"]
+        finally:
+            process.terminate()
+            process.communicate()
+
+
+def _counted(endpoint: str) -> int:
+    """How many generations a hub has counted."""
+    with urllib.request.urlopen(f"{endpoint}/metrics", timeout=_PATIENCE) as answer:
+        said = answer.read().decode()
+    return next(
+        int(line.split()[1])
+        for line in said.splitlines()
+        if line.startswith("cultivar_hub_counted_total ")
+    )
 
 
 def publish(bus: NatsBus, told: Sequence[GenerationMessage]) -> None:
@@ -172,11 +205,11 @@ def publish(bus: NatsBus, told: Sequence[GenerationMessage]) -> None:
 
 def _tables(told: Sequence[GenerationMessage]) -> _Tables:
     """The rows that a batch writes."""
-    sums, now = Sums(map(observed, told)), moment(datetime.now(UTC))
+    sums, now = Sums(map(seen, told)), moment(datetime.now(UTC))
     return (
         (generations.name, MESSAGE_TYPES, [row_of(each, now) for each in told]),
-        ("answer_stats", COUNT_TYPES, sums.answers),
-        ("combination_stats", COUNT_TYPES, sums.combinations),
+        ("answer_stats", COUNT_TYPES, list(sums.answers.rows())),
+        ("combination_stats", COUNT_TYPES, list(sums.combinations.rows())),
     )
 
 
@@ -191,6 +224,7 @@ def _seconds(batches: Sequence[_Tables], insert: _Insert, address: str) -> float
     HubStore(address).close()
     taken = 0.0
     with closing(connect(address)) as database:
+        _fill_pages(database)
         for batch in batches:
             with database.write() as connection:
                 for table in ("answer_stats", "combination_stats"):
@@ -201,6 +235,15 @@ def _seconds(batches: Sequence[_Tables], insert: _Insert, address: str) -> float
                     insert(connection, table, types, rows)
             taken += time.perf_counter() - began
     return taken
+
+
+def _fill_pages(database: Database) -> None:
+    """Fill the tables of the counts as is usual: room for changes would cost inserts time."""
+    if database.is_sqlite:
+        return
+    with database.write() as connection:
+        for table in ("answer_stats", "combination_stats"):
+            connection.exec_driver_sql(f"ALTER TABLE {table} RESET (fillfactor)")
 
 
 def _row_by_row(connection: Connection, table: str, types: Sequence[str], rows: _Rows) -> None:

@@ -12,7 +12,7 @@ import pytest
 from cultivar.bus.base import Bus, BusUnavailableError, Message
 from cultivar.bus.local import LocalBus
 from cultivar.bus.nats import NatsBus
-from cultivar.bus.opening import Line, open_bus
+from cultivar.bus.opening import Line, check_address, open_bus, tells_first
 from cultivar.bus.subjects import GENERATION
 from cultivar.errors import SettingsError
 from cultivar.settings import BusSettings
@@ -45,6 +45,54 @@ def test_any_other_address_is_a_server_s(tmp_path: Path) -> None:
 def test_an_address_that_names_no_file_here_is_refused(url: str, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="names no file of this machine"):
         open_bus(BusSettings(url=url), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("anything", "bus.db", "http://bus:4222", "ws://bus:8080", "nats://", "nats://:4222"),
+        *("nats://bus:port", "nats://bus:70000", "nats://bus:4222/path", "nats://a,file:///a/b.db"),
+        *("host:4222,", " "),
+    ],
+)
+def test_an_address_that_names_no_server_is_refused(url: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"Write `bus\.url`, or `--bus-url`, like"):
+        open_bus(BusSettings(url=url), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "url", ["nats://me:hush#er@bus", "http://me:husher@bus", "nats://:husher@"]
+)
+def test_an_address_that_is_refused_shows_no_password(url: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as caught:
+        open_bus(BusSettings(url=url), tmp_path)
+    assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["nats://a", "tls://a:4222", "a:4222", "nats://me:hush@a, tls://[::1]:4222", ""]
+)
+def test_an_address_of_servers_is_taken(url: str) -> None:
+    check_address(url)
+
+
+def test_a_file_is_made_only_in_a_folder_beside_others(tmp_path: Path) -> None:
+    missing = f"file://{tmp_path}/not/there/bus.db"
+    with pytest.raises(SettingsError, match="where no file of one can be"):
+        open_bus(BusSettings(url=missing), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("url", ["file:///nonexistent", "file:///nonexistent/bus.db", "file:///"])
+def test_nothing_is_made_in_the_root_of_the_machine(url: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="The address of the bus"):
+        open_bus(BusSettings(url=url), tmp_path)
+    assert not Path("/nonexistent").exists()
+
+
+def test_a_folder_is_no_file_of_a_bus(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="where no file of one can be"):
+        open_bus(BusSettings(url=tmp_path.as_uri()), tmp_path)
 
 
 class Opening:
@@ -132,3 +180,51 @@ def test_closing_does_not_wait_for_who_opens_and_who_opens_hangs_up(opening: Ope
     asking.join()
     assert refused.is_set()
     assert opening.is_closed
+
+
+def test_who_does_not_wait_goes_on_without_it_and_the_others_get_it(opening: Opening) -> None:
+    opening.may_open.clear()
+    with closing(Line(opening)) as line:
+        with pytest.raises(BusUnavailableError, match=r"has not answered in 0\.01 seconds"):
+            line.bus(0.01)
+        assert line.is_hanging
+        opening.may_open.set()
+        assert line.bus() is opening.bus
+        assert (opening.count, line.is_hanging) == (1, False)
+
+
+def test_a_bus_that_is_down_is_told_of_once_until_it_was_up(opening: Opening) -> None:
+    down = True
+
+    def unsteady() -> Bus:
+        if down:
+            raise BusUnavailableError("The bus is down.")
+        return opening()
+
+    def is_told() -> bool:
+        with pytest.raises(BusUnavailableError) as caught:
+            line.bus()
+        return tells_first(caught.value)
+
+    with closing(Line(unsteady)) as line:
+        assert [is_told(), is_told(), is_told()] == [True, False, False]
+        down = False
+        assert line.bus() is opening.bus
+
+
+def test_one_that_hung_first_is_not_told_of_again_when_it_fails(opening: Opening) -> None:
+    opening.may_open.clear()
+
+    def failing() -> Bus:
+        opening()
+        raise BusUnavailableError("No answer.")
+
+    with closing(Line(failing)) as line:
+        with pytest.raises(BusUnavailableError) as late:
+            line.bus(0.01)
+        assert tells_first(late.value)
+        threading.Timer(0.05, opening.may_open.set).start()
+        with pytest.raises(BusUnavailableError, match="No answer") as failed:
+            line.bus()
+        assert not tells_first(failed.value)
+    opening.bus.close()

@@ -259,7 +259,7 @@ def test_a_whole_hub_works_under_it(servers: None, tmp_path: Path) -> None:
 NOT_FOR_THE_HUB = [
     PURGE,
     DELETE,
-    "$JS.API.CONSUMER.DELETE.GENERATIONS.hub",
+    "$JS.API.CONSUMER.DELETE.GENERATIONS.another",
     "$JS.API.STREAM.UPDATE.GENERATIONS",
     "$JS.API.STREAM.CREATE.OTHER",
     AS_ANOTHER,

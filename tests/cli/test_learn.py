@@ -76,6 +76,12 @@ def test_what_the_bus_does_not_take_keeps_waiting(workspace: Path) -> None:
     assert "does not work" in left["trouble"]
 
 
+def test_a_bus_that_is_down_is_told_of_once_in_a_run(workspace: Path) -> None:
+    given = ("generate", "greet", "--template", "test:greeting", "--output", "out")
+    code, said = run(*given, at=workspace, url="nats://127.0.0.1:1")
+    assert (code, said.count("does not answer")) == (0, 1)
+
+
 def test_what_waited_is_told(workspace: Path, tmp_path: Path) -> None:
     generate(workspace, f"file://{workspace / 'cultivar.yaml'}/bus.db")
     code, said = run("learn", at=workspace, url=f"file://{tmp_path / 'bus.db'}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -84,7 +85,7 @@ class Site:
         return subprocess.Popen(
             [sys.executable, "-m", "cultivar", *given],
             cwd=self.folder,
-            env={**os.environ, "CULTIVAR_HOME": str(self.home), **variables},
+            env={**os.environ, "COLUMNS": "160", "CULTIVAR_HOME": str(self.home), **variables},
             stdout=stdout,
             stderr=subprocess.PIPE,
             text=True,
@@ -262,9 +263,9 @@ def test_bus_and_hub_that_are_killed_come_back_where_they_were(
 
 
 def test_nothing_of_it_outlives_its_sudden_end_and_it_can_start_again(
-    site: Site, servers: None
+    site: Site, port: int, servers: None
 ) -> None:
-    with site.stack(*FEW, "--bus", "nats") as stack:
+    with site.stack(*FEW, "--bus", "nats", "--bus-port", str(port)) as stack:
         stack.stop(signal.SIGKILL)
         assert wait_for(lambda: are_gone(stack.pids), 5)
     assert "No stack runs in" in site.run("up", "--environment", code=6)
@@ -288,9 +289,84 @@ def test_a_server_that_is_set_is_used_and_left_running(site: Site, servers: None
 
 
 def test_a_part_that_cannot_start_is_told_with_what_it_said(site: Site) -> None:
-    said = site.run("up", "--bus", "local", "--http", "256.0.0.1:80", code=6)
+    (site.folder / "notes.db").write_text("These are my notes.\n" * 100)
+    notes = f"sqlite:///{site.folder}/notes.db"
+    given = (*FEW, "--bus", "local", "--crashes", "1", "--http", "127.0.0.1:0")
+    said = site.run("up", *given, "--database-url", notes, code=6)
+    assert "`hub` crashed (exit code 6)" in said
+    assert "notes.db` cannot be used: file is not a database" in said
+
+
+def test_a_hub_takes_over_only_when_it_is_told_to(site: Site) -> None:
+    with site.stack(*FEW, "--bus", "local") as stack:
+        site.generate_elsewhere()
+        assert site.counts(1)
+        stack.stop()
+    (site.home / "hub.db").rename(site.home / "old.db")
+    given = ("up", *FEW, "--bus", "local", "--http", "127.0.0.1:0")
+    said = site.run(*given, code=6)
     assert "`hub` did not start (exit code 2)" in said
-    assert "Nothing can listen on 256.0.0.1:80" in said
+    assert "pass `--take-over`" in said
+    with site.stack(*FEW, "--bus", "local", "--take-over"):
+        assert site.counts(1)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (("--http", "256.0.0.1:80"), "Nothing can listen on 256.0.0.1:80"),
+        (("--http", "127.0.0.1"), "takes a host and a port"),
+        (("--http", "127.0.0.1:70000"), "takes a host and a port"),
+        (("--database-url", "mysql://db/hub"), "The hub's database cannot be kept in"),
+    ],
+)
+def test_nothing_is_started_where_an_option_cannot_be_used(
+    given: tuple[str, str], said: str, site: Site
+) -> None:
+    assert said in site.run("up", *given, code=2)
+    assert not [each for each in ("up.log", "bus", "bus.db") if (site.home / each).exists()]
+
+
+def test_without_a_hub_its_address_may_be_anybody_s(site: Site, port: int) -> None:
+    with socket.create_server(("127.0.0.1", port)):
+        assert "Nothing can listen" in site.run("up", "--http", f"127.0.0.1:{port}", code=2)
+        given = ("up", "--json", "--only", "bus", "--bus", "local", "--http", f"127.0.0.1:{port}")
+        process = site.start(*given)
+        try:
+            assert process.stdout
+            assert json.loads(process.stdout.readline())["parts"][0]["name"] == "bus"
+        finally:
+            process.terminate()
+            process.communicate(timeout=30)
+
+
+def test_a_bus_that_is_none_is_said_before_anything_is_started(site: Site) -> None:
+    said = site.run("up", code=2, CULTIVAR_BUS__URL="anything")
+    assert "The address of the bus cannot be read" in said
+
+
+def test_of_its_server_the_log_has_only_what_matters(site: Site, servers: None) -> None:
+    with site.stack(*FEW, "--bus", "nats") as stack:
+        assert stack.stop() == 0
+    assert [each for each in site.log.splitlines() if " bus | " in each] == []
+    assert site.log.count("bus: ready at nats://127.0.0.1:") == 1
+
+
+def test_every_line_has_one_time(site: Site) -> None:
+    with site.stack("--bus", "local") as stack:
+        assert stack.stop() == 0
+    time = r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ"
+    assert all(len(re.findall(time, each)) == 1 for each in site.log.splitlines())
+    assert " hub | Stopping: what is in hand is counted first." in site.log
+
+
+def test_who_says_stop_twice_is_told_that_it_did_not_end_well(site: Site) -> None:
+    with site.stack(*FEW, "--bus", "local") as stack:
+        os.kill(stack.part("hub")["pid"], signal.SIGSTOP)  # it cannot end by itself
+        stack.process.send_signal(signal.SIGINT)
+        assert wait_for(lambda: "up | stopping" in site.log)
+        assert stack.stop(signal.SIGINT) == 128 + signal.SIGINT
+    assert "hub: did not stop, and was killed" in site.log
 
 
 def test_a_person_is_told_where_everything_is(site: Site) -> None:

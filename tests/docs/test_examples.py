@@ -94,7 +94,7 @@ def _environment(folder: Path) -> dict[str, str]:
     git = {"GIT_CONFIG_GLOBAL": str(folder.parent / "gitconfig"), "GIT_CONFIG_NOSYSTEM": "1"}
     (folder.parent / "gitconfig").write_text("[user]\n\tname = Ada\n\temail = ada@example.com\n")
     path = f"{commands}:{os.environ['PATH']}:/usr/sbin"
-    return {**os.environ, **git, "PATH": path, "TERM": "dumb"}
+    return {**os.environ, **git, "PATH": path, "TERM": "dumb", "COLUMNS": "160"}
 
 
 def blocks_of(page: Path) -> Iterator[Block]:

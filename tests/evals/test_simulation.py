@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import pty
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -15,6 +17,7 @@ import pytest
 
 from cultivar.definitions import builtin_root
 from cultivar.errors import RefusedError, UsageError
+from cultivar.evals.recognition import Recognised, recognised
 from cultivar.evals.simulation import address_of, count, opened, record
 from cultivar.evals.truths import Effect
 from cultivar.evals.ways import Ways
@@ -30,6 +33,7 @@ from cultivar.model import Generation, Json
 from cultivar.record import replace
 from cultivar.templating.origins.catalog import Catalog
 from cultivar.templating.template import Template
+from cultivar.testing.hubs import wait_for
 from cultivar.testing.postgres import TEMPLATE as EMPTY
 from cultivar.testing.postgres import PostgresServer
 
@@ -240,7 +244,7 @@ def test_the_users_own_ledger_is_refused_by_whatever_name(tmp_path: Path) -> Non
 
 
 def test_simulating_leaves_the_users_own_ledger_alone(greeting: Template, tmp_path: Path) -> None:
-    done = _simulate(tmp_path, "-n", "20", "--json")
+    done = _simulate(tmp_path, "-n", "20", "--json", "--into", str(tmp_path / "there"))
     told = json.loads(done.stdout)
     assert told["worlds"][0]["planted"]["template_id"] == greeting.ref.id
     assert not told["counts_only"]
@@ -260,11 +264,74 @@ def test_a_user_may_want_it_among_what_is_real(greeting: Template, tmp_path: Pat
 
 def test_what_is_only_counted_can_be_learned_from(greeting: Template, tmp_path: Path) -> None:
     told = _simulate(tmp_path, "-n", "400", "--counts-only", "--into", str(tmp_path / "there"))
-    assert "Counted, and kept nothing else of, 400 generations" in told.stdout
+    assert "Counted 400 generations in " in told.stdout
+    assert "and kept nothing else of them" in told.stdout
     assert f"CULTIVAR_HOME={tmp_path / 'there'} cultivar stats test:greeting" in told.stdout
     with open_ledger(_file(tmp_path / "there")) as ledger:
         assert ledger.generations(Query()) == ()
         assert sum(each.uses for each in ledger.tallies.totals()[greeting.ref.id].values()) == 400
+
+
+def test_what_nobody_asked_to_keep_is_gone(greeting: Template, tmp_path: Path) -> None:
+    told = _simulate(tmp_path, "-n", "400").stdout
+    assert "Counted 400 generations in " in told
+    assert "With `--into FOLDER` you can look at them" in told
+    assert json.loads(_simulate(tmp_path, "-n", "9", "--json").stdout)["ledger"] is None
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_nothing_is_left_where_it_is_interrupted(
+    greeting: Template, tmp_path: Path, number: signal.Signals
+) -> None:
+    (tmp_path / "tmp").mkdir()
+    with subprocess.Popen(
+        _command("test:greeting", "-n", "100000000"),
+        cwd=tmp_path / "workspace",
+        env=_environment(tmp_path),
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as running:
+        assert wait_for(lambda: any((tmp_path / "tmp").glob("*/ledger.db")))
+        running.send_signal(number)
+        assert running.stderr
+        assert running.stderr.read() == "Interrupted.\n"
+    assert running.returncode == 128 + number
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_on_a_terminal_it_shows_from_the_first_that_it_works(
+    greeting: Template, tmp_path: Path
+) -> None:
+    (tmp_path / "tmp").mkdir()
+    ours, theirs = pty.openpty()
+    done = subprocess.run(
+        _command("test:greeting", "-n", "2000"),
+        cwd=tmp_path / "workspace",
+        env={**_environment(tmp_path), "TERM": "xterm"},
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        check=True,
+    )
+    os.close(theirs)
+    with os.fdopen(ours, "rb", buffering=0) as terminal:
+        shown = terminal.read(100_000)
+    assert b"reading templates" in shown
+    assert b"simulating" in shown
+    assert b"Planted in test:greeting" in done.stdout
+
+
+def test_it_says_what_of_the_planted_is_found(elixir: Template, tmp_path: Path) -> None:
+    few, many = _world(elixir, 20, instances=5), _world(elixir, 12_000, instances=5)
+    found: list[Recognised] = []
+    for name, world in (("few", few), ("many", many)):
+        with opened(_file(tmp_path / name), mine=False) as database:
+            planted = count(world, database).planted
+            found.append(recognised(planted, SqlLedger(database).tallies))
+    assert found == [
+        Recognised(best=False, matters=(False, False), ceases=False),
+        Recognised(best=True, matters=(True, True), ceases=True),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -293,12 +360,20 @@ def _simulate(
     """Run `cultivar simulate` in the workspace, with places of its own for all that it keeps."""
     (folder / "tmp").mkdir(exist_ok=True)
     done = subprocess.run(
-        [sys.executable, "-m", "cultivar", "simulate", template, *given],
+        _command(template, *given),
         cwd=folder / "workspace",
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "TMPDIR": str(folder / "tmp"), "XDG_DATA_HOME": str(folder / "data")},
+        env=_environment(folder),
     )
     assert done.returncode == code, done.stdout + done.stderr
     return done
+
+
+def _command(*given: str) -> list[str]:
+    return [sys.executable, "-m", "cultivar", "simulate", *given]
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    return {**os.environ, "TMPDIR": str(folder / "tmp"), "XDG_DATA_HOME": str(folder / "data")}

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
-from cultivar.inference.model import InferenceReply, Proposal, accept, combine, messages
-from cultivar.model import Answer
+from cultivar.inference.model import InferenceReply, Proposal, accept, combiner, messages
+from cultivar.model import Answer, Answers
+from cultivar.templating.questions.interview import Propose, interview, nothing
 from cultivar.templating.template import Template
 
 PROMPT = (Path(__file__).parents[2] / "agents" / "inferrer" / "infer.md.jinja").read_text("utf-8")
@@ -15,6 +18,18 @@ PROMPT = (Path(__file__).parents[2] / "agents" / "inferrer" / "infer.md.jinja").
 
 def reply(question: str, value: bool | int | str | list[str], quote: str) -> InferenceReply:
     return InferenceReply(answers=[Proposal(question=question, value=value, quote=quote)])
+
+
+def combined(
+    task: str,
+    template: Template,
+    model: Mapping[str, Answer],
+    given: Mapping[str, object] = MappingProxyType({}),
+    learned: Propose = nothing,
+) -> Answers:
+    """The answers: given, then task and model, then learned."""
+    propose = combiner(task, template, model=model, learned=learned)
+    return interview(template, given, propose, complete=False)
 
 
 def test_an_answer_whose_quote_stands_in_the_task_is_taken(loader: Template) -> None:
@@ -76,7 +91,7 @@ def test_the_task_stands_fenced_in_a_message_of_its_own(loader: Template) -> Non
 def test_the_models_reading_replaces_the_built_in_one(loader: Template) -> None:
     task = "A loader with metrics like those that the old one had before we dropped them"
     model = accept(reply("include_metrics", False, "before we dropped them"), task, loader)
-    answers = {each.name: each for each in combine(task, loader, {}, model=model)}
+    answers = {each.name: each for each in combined(task, loader, model)}
 
     assert (answers["include_metrics"].value, answers["include_metrics"].source) == (False, "model")
 
@@ -84,7 +99,7 @@ def test_the_models_reading_replaces_the_built_in_one(loader: Template) -> None:
 def test_a_value_that_stands_in_the_task_letter_by_letter_is_kept(loader: Template) -> None:
     task = "class PriceLoader, like the StockLoader"
     model = accept(reply("class_name", "StockLoader", "StockLoader"), task, loader)
-    answers = {each.name: each for each in combine(task, loader, {}, model=model)}
+    answers = {each.name: each for each in combined(task, loader, model)}
 
     assert (answers["class_name"].value, answers["class_name"].source) == ("PriceLoader", "task")
 
@@ -96,9 +111,7 @@ def test_given_is_stronger_than_any_reading_and_learned_weaker(loader: Template)
         for name, value in {"use_retries": False, "include_metrics": True}.items()
     }
     given = {"use_async": True}
-    answers = combine(
-        "stubborn", loader, given, model=model, learned=lambda asked: learned.get(asked.name)
-    )
+    answers = combined("stubborn", loader, model, given, lambda asked: learned.get(asked.name))
     sources = {each.name: each.source for each in answers}
 
     assert sources["use_async"] == "user"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import json
@@ -73,3 +74,28 @@ def test_a_suggestion_that_can_be_is_taken() -> None:
     found = read_advice(json.encode({"suggestions": {"mode": SAID}})).suggestion(MODE, GIVEN)
     assert found is not None
     assert (found.value, found.instances, found.sample_size) == ("eager", 12, 1000)
+
+
+def test_a_hub_says_which_half_holds_under_which_answer() -> None:
+    said = SAID | {"given": {"owner": True}, "under": {"success": "owner", "use": None}}
+    assert _why(said).endswith("use it; where `owner` is yes, 94 % succeed against 81 %")
+
+
+def test_an_older_hub_that_does_not_say_it_is_understood() -> None:
+    said = {key: each for key, each in SAID.items() if key != "under"} | {"given": {"owner": True}}
+    assert _why(said) == "learned from 12 instances: where `owner` is yes, " + _HALVES
+
+
+def test_what_it_goes_by_must_be_among_what_it_depends_on() -> None:
+    said = SAID | {"given": {"owner": True}, "under": {"success": "size", "use": None}}
+    with pytest.raises(OddAdviceError, match="does not name"):
+        _why(said)
+
+
+_HALVES = "72 % of 1,000 use it; 94 % succeed against 81 %"
+
+
+def _why(said: dict[str, Any]) -> str:
+    found = read_advice(json.encode({"suggestions": {"mode": said}})).suggestion(MODE, GIVEN)
+    assert found is not None
+    return found.why

@@ -127,6 +127,19 @@ def test_a_hub_that_takes_nothing_for_given_is_asked_for_one_after_the_other(
     assert first == ["mode", "retries", "workers", "share"]
 
 
+def test_what_the_hub_had_no_time_for_is_asked_again(
+    template: Template, line: Line, bus: Bus
+) -> None:
+    rest = ["workers", "share"]
+    replies: list[dict[str, Any]] = [
+        {"suggestions": {"mode": SAID}, "in_turn": True, "not_reached": rest},
+        {"suggestions": {}, "in_turn": True},
+    ]
+    hub = serve(bus, ScriptedHub(lambda _: json.encode(replies.pop(0))))
+    infer(learned_from(line), template)
+    assert [each["questions"][0]["name"] for each in hub.requests] == ["mode", "workers"]
+
+
 def test_a_question_that_depends_on_an_answer_is_asked_for_when_it_comes(
     line: Line, bus: Bus
 ) -> None:

@@ -7,7 +7,9 @@ from typing import Any, TypeAlias
 import pytest
 
 from cultivar.learning.defaults.suggesting import default_for
-from cultivar.learning.defaults.suggestion import AskedFor, Suggestion
+from cultivar.learning.defaults.suggestion import AskedFor, Success, Suggestion, why
+from cultivar.learning.evidence.conditions import Under
+from cultivar.learning.evidence.rates import Interval
 from cultivar.ledger.tallying import Observation, Observed
 from cultivar.model import Json
 from cultivar.record import replace, to_builtins
@@ -60,6 +62,22 @@ def test_the_answer_that_succeeds_most_is_suggested_and_says_why() -> None:
     assert found.share_interval.low < 0.72 < found.share_interval.high
     assert found.confidence > 0.99
     assert to_builtins(found)["success"]["sample"] == 720
+
+
+def test_instances_whose_evidence_has_faded_are_not_counted() -> None:
+    fresh = [
+        each
+        for number in range(4)
+        for version in range(2, 8)
+        for value, good in ((True, 30), (False, 10))
+        for each in _counted(
+            value, good, 5, instance_id=f"i{number}", template_version=f"{version}.0.0"
+        )
+    ]
+    old = _counted(True, 2, 0, instance_id="long gone", template_version="1.0.0")
+    found = _suggested([*fresh, *old])
+    assert found is not None
+    assert (found.value, found.instances) == (True, 4)
 
 
 def test_without_a_difference_in_success_the_most_used_is_suggested() -> None:
@@ -185,7 +203,10 @@ def test_an_earlier_answer_that_changes_what_succeeds_is_taken_into_account() ->
     assert found is not None
     assert (found.value, found.reason) == ("one_for_one", "success")
     assert found.given == {"use_genserver": True}
-    assert found.why.startswith("learned: where `use_genserver` is yes, ")
+    assert found.under == Under(success="use_genserver", use=None)
+    assert found.why == (
+        "learned: 33 % of 2,400 use it; where `use_genserver` is yes, 95 % succeed against 81 %"
+    )
     assert [each.value for each in found.rivals] == ["rest_for_one", "one_for_all"]
 
 
@@ -201,6 +222,66 @@ def test_an_earlier_answer_can_change_what_most_choose() -> None:
     ]
     assert _value(_suggested(seen, ETS, web=True)) is True
     assert _value(_suggested(seen, ETS, web=False)) is False
+
+
+def test_a_condition_of_use_is_not_told_of_success() -> None:
+    random = Random(4)
+    seen = [
+        (
+            observation_of(
+                {"web": web, "use_ets": (ets := random.random() < (0.9 if web else 0.4))},
+                random.random() < (0.95 if ets else 0.6),
+            ),
+            1,
+        )
+        for web in [True, False] * 600
+    ]
+    found = _suggested(seen, ETS, web=True)
+    assert found is not None
+    assert (found.given, found.under) == ({"web": True}, Under(success=None, use="web"))
+    assert found.why == (
+        "learned: 91 % of 600 use it where `web` is yes; 95 % succeed against 61 %"
+    )
+
+
+@pytest.mark.parametrize(
+    ("under", "told"),
+    [
+        (
+            Under(success="web", use="docs"),
+            "72 % of 9 use it where `docs` is no; where `web` is yes, 94 % succeed",
+        ),
+        (Under(success="web", use="web"), "where `web` is yes, 72 % of 9 use it; 94 % succeed"),
+        (Under(success=None, use=None), "72 % of 9 use it; 94 % succeed"),
+        (None, "where `web` is yes and `docs` is no, 72 % of 9 use it; 94 % succeed"),
+    ],
+    ids=["each", "both", "neither", "not said"],
+)
+def test_each_half_of_the_sentence_has_its_own_condition(under: Under | None, told: str) -> None:
+    success = Success(value=True, rate=0.94, interval=Interval(low=0.9, high=1.0), sample=9)
+    found = Suggestion(
+        question="use_ets",
+        value=True,
+        reason="success",
+        share=0.72,
+        share_interval=Interval(low=0.5, high=0.9),
+        sample_size=9,
+        success=success,
+        rivals=(),
+        instances=1,
+        given={"web": True, "docs": False},
+        under=under,
+        confidence=0.9,
+    )
+    assert why(found) == f"learned: {told}"
+    alone = why(replace(found, success=None))
+    assert alone == f"learned: {_alone(under)}72 % of 9 use it"
+
+
+def _alone(under: Under | None) -> str:
+    if under is None:
+        return "where `web` is yes and `docs` is no, "
+    return {"docs": "where `docs` is no, ", "web": "where `web` is yes, "}.get(under.use or "", "")
 
 
 def _flood(*answers: tuple[Json, bool]) -> list[Seen]:
@@ -240,6 +321,32 @@ def test_one_instance_cannot_make_a_default_where_the_honest_ones_see_none(
     poison: list[Seen],
 ) -> None:
     assert _suggested([*_honest((23, 2), (23, 2)), *poison]) is None
+
+
+TTL = AskedFor(name="ttl", default=300)
+
+
+def _ttl(value: int, instance: str, times: int) -> Seen:
+    return observation_of({"ttl": value}, None, instance_id=instance), times
+
+
+def test_the_share_of_a_number_is_told_of_all_though_few_are_looked_at() -> None:
+    scattered = [_ttl(1000 + number, f"instance-{number % 4}", 1) for number in range(400)]
+    found = _suggested([*scattered, *(_ttl(60, f"instance-{at}", 100) for at in range(4))], TTL)
+    assert found is not None
+    assert (found.value, found.reason) == (60, "use")
+    assert found.why == "learned: 50 % of 800 use it"
+
+
+def test_one_instance_hides_no_number_behind_thousands_that_it_makes_up() -> None:
+    honest = [_ttl(60, f"instance-{at}", 20) for at in range(20)]
+    flood = [_ttl(1000 + number, "poison", 1000) for number in range(2000)]
+    assert _value(_suggested([*honest, *flood], TTL)) == 60
+
+
+def test_what_is_left_over_is_never_suggested() -> None:
+    seen = [_ttl(number, f"instance-{number % 4}", 1) for number in range(3000)]
+    assert _suggested(seen, TTL) is None
 
 
 def test_one_instance_cannot_bring_up_a_value_that_nobody_else_uses() -> None:

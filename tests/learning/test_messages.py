@@ -17,12 +17,13 @@ from cultivar.learning.telling.messages import (
     decoded,
     encoded,
     message_of,
-    observed,
     payload_of,
+    seen,
 )
 from cultivar.learning.telling.vocabulary import WORDS
 from cultivar.ledger.outgoing import SeenPattern
-from cultivar.ledger.tallying import ADOPTED, Observation, Observed, observation_of
+from cultivar.ledger.tallying import ADOPTED, Observed, Seen, observation_of
+from cultivar.ledger.tallying import seen as seen_of
 from cultivar.model import Answers, Attempt, Draft, Generation, Proof, SlotBody
 from cultivar.record import replace
 from cultivar.templating.questions.interview import interview
@@ -199,10 +200,11 @@ def test_of_any_generation_there_is_a_message(made: Generation) -> None:
 @given(made=alike_generations(TREE.hash))
 def test_what_the_hub_counts_is_what_the_instance_counts(made: Generation) -> None:
     made = replace(made, generated_at=MADE_AT, answers=_sayable(made.answers))
-    assert observed(decoded(payload_of(made))) == replace(
-        observation_of(made),
-        answers=tuple(each for each in observation_of(made).answers if _plain(each)),
-    )
+    found, observation = seen(decoded(payload_of(made))), observation_of(made)
+    answers = tuple(each for each in observation.answers if _plain(each))
+    chosen = tuple(each for each in found.chosen if each in found.answers)
+    assert replace(found, chosen=chosen) == seen_of(replace(observation, answers=answers))
+    assert list(found.answers) == [each.question for each in answers]
 
 
 def _sayable(answers: Answers) -> Answers:
@@ -237,14 +239,12 @@ def test_an_answer_with_too_long_a_name_stays_here() -> None:
 
 def test_a_message_of_the_first_system_is_understood() -> None:
     found = decoded(json.dumps(FIRST_SYSTEM).encode())
-    assert observed(found) == Observation(
+    assert seen(found) == Seen(
         template_id="quality_template:elixir-production",
         template_version="2.4.0",
         instance_id="laptop",
-        answers=(
-            Observed(question="use_ets", value=True, chosen=True),
-            Observed(question="strategy", value="one_for_one", chosen=True),
-        ),
+        answers={"use_ets": True, "strategy": "one_for_one"},
+        chosen={"use_ets": True, "strategy": "one_for_one"},
         success=True,
         at=MADE_AT,
     )
@@ -275,7 +275,7 @@ def test_who_claims_to_be_another_is_refused() -> None:
 def test_nothing_happened_in_the_future() -> None:
     later = (datetime.now(UTC) + timedelta(days=400)).isoformat()
     found = decoded(json.dumps({**FIRST_SYSTEM, "generated_at": later}).encode())
-    assert observed(found).at <= datetime.now(UTC)
+    assert seen(found).at <= datetime.now(UTC)
 
 
 @pytest.mark.parametrize(

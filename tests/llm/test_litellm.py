@@ -137,6 +137,35 @@ def test_what_does_not_pass_ends_as_unavailable(
     assert "in 3 attempts" in record.calls[0].error
 
 
+@pytest.mark.parametrize(
+    ("fault", "billed"),
+    [
+        (Hang(), True),
+        (Fail(504), True),
+        (Cut("before"), True),
+        (Cut("body"), True),
+        (Fail(429), False),
+        (Fail(500), False),
+        (Fail(400), False),
+    ],
+    ids=str,
+)
+def test_what_was_sent_and_not_refused_may_be_charged_for(
+    server: OpenAIServer, fault: Act, billed: bool
+) -> None:
+    server.enqueue(fault)
+    with pytest.raises(ProviderError) as caught:
+        model(server, timeout=1.0).complete(a_request())
+    assert caught.value.billed is billed
+
+
+def test_what_never_arrived_is_not_charged_for(server: OpenAIServer) -> None:
+    nobody = model(server, api_base="http://127.0.0.1:1/v1")
+    with pytest.raises(ProviderError, match="Connection") as caught:
+        nobody.complete(a_request())
+    assert not caught.value.billed
+
+
 @pytest.mark.parametrize("status", [400, 409, 413, 418, 422])
 def test_a_request_that_is_wrong_is_not_tried_again(
     server: OpenAIServer, record: MemoryCallRecord, clock: SteppedClock, status: int

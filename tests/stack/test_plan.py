@@ -59,7 +59,7 @@ def test_what_opens_the_server_can_be_read_by_its_owner_alone(server: Path, tmp_
     (tmp_path / "bus").mkdir(mode=0o755)
     plan(settings(tmp_path), StackOptions(path=str(server.parent)))
     modes = {each.name: each.stat().st_mode & 0o777 for each in (tmp_path / "bus").iterdir()}
-    assert modes == {"nats.conf": 0o600, "port": 0o600, "key.nk": 0o600}
+    assert modes == {"nats.conf": 0o600, "port": 0o600, "key.nk": 0o600, "ports": 0o700}
     assert (tmp_path / "bus").stat().st_mode & 0o777 == 0o700
 
 

@@ -17,7 +17,7 @@ from cultivar.machine import Halt, Listener, Machine
 from cultivar.model import Answer, Json, OpenQuestion
 from cultivar.settings import NO_MODEL, Settings, load_settings
 from cultivar.templating.template import Template
-from cultivar.wiring import Services
+from cultivar.wiring import Services, line_of
 
 if TYPE_CHECKING:
     from cultivar.learning.telling.publishing import Publisher
@@ -91,7 +91,8 @@ class Opened:
             publisher.prepare()
         yield
         if publisher is not None:
-            publisher.publish_pending(_LAST_SECONDS)
+            line = line_of(self.services)
+            publisher.publish_pending(0 if line.is_hanging else _LAST_SECONDS)
 
     def _publisher(self) -> Publisher | None:
         """Who tells others what this ledger records; None where there is no bus."""

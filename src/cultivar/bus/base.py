@@ -47,8 +47,8 @@ class Stream(Record):
     max_age: float = 0.0
     """Seconds that a message is kept; 0 is for ever."""
     max_bytes: int = -1
-    """Of all its messages; -1 is what the settings say. Beyond it the oldest make room for new
-    ones: who fills it keeps nobody from going on."""
+    """Of all its messages; beyond it the oldest make room for new ones. -1 is what the settings
+    say; beyond that, new ones are refused, so that none is lost that nobody has read."""
 
 
 class Published(Record):
@@ -76,6 +76,10 @@ class ConsumePolicy(Record):
     """Seconds after which a message of a consumer that died is handed to another."""
     max_pending: int = 2000
     """How many messages may be with consumers of one name and not done, at most."""
+    owner: str = ""
+    """Who alone may consume under the name, see `owning`; empty is whoever comes."""
+    takes_over: bool = False
+    """Whether what another owner consumed under the name is consumed anew, by this one."""
 
     def delay(self, attempt: int) -> float:
         """Seconds to wait after the failed attempt of that number."""
@@ -140,6 +144,19 @@ class Bus(Protocol):
 
         Raises:
             NoStreamError: There is no such stream.
+            OwnedError: The consumer belongs to another owner than that of the policy.
+        """
+        ...
+
+    def send(self, message: Message) -> None:
+        """Tell who listens just now; nothing keeps the message, and nobody says that it arrived.
+
+        One of those who serve the subject hears it, as a request whose answer nobody awaits; on a
+        server, so do all who listen there without serving.
+
+        Raises:
+            BusUnavailableError: The bus does not answer.
+            TooLargeError: The bus takes no message of that size.
         """
         ...
 
@@ -161,13 +178,27 @@ class Bus(Protocol):
         """
         ...
 
-    def serve(self, subject: str, responder: Responder, workers: int = 4) -> Activity:
+    def serve(
+        self, subject: str, responder: Responder, workers: int = 4, busy: bytes = b""
+    ) -> Activity:
         """Answer the requests on a subject, in the background; who serves the same shares them.
+
+        Under a wildcard, what comes on one subject is one sender's, as `subject_of` has it: none
+        has all the workers, and those that wait take turns, so who floods keeps no other waiting.
 
         Args:
             subject: On what; it may hold `*` and `>`.
             responder: What to answer; up to `workers` threads call it at a time.
             workers: How many requests are worked on at a time.
+            busy: What is answered to who has too many waiting; an error where it is empty.
+        """
+        ...
+
+    def complaints(self) -> tuple[str, ...]:
+        """What of the bus is there, and is not as the settings have it; a sentence each.
+
+        Raises:
+            BusUnavailableError: The bus does not answer.
         """
         ...
 

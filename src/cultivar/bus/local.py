@@ -21,7 +21,7 @@ from cultivar.bus.base import (
     Stream,
 )
 from cultivar.bus.consuming import Consumer
-from cultivar.bus.onfile.calls import FileResponder, ask
+from cultivar.bus.onfile.calls import FileResponder, ask, send
 from cultivar.bus.onfile.database import BusFile
 from cultivar.bus.onfile.queue import FileSource, Streams
 from cultivar.bus.subjects import STREAMS, with_dead_letters
@@ -68,6 +68,10 @@ class LocalBus:
         source = FileSource(self._streams, self._file, name, durable, chosen)
         return self._activities.add(Consumer(source, handler, chosen))
 
+    def send(self, message: Message) -> None:
+        """Leave a message for who serves its subject just now."""
+        send(self._file, message)
+
     def request(self, message: Message, timeout: float = 10.0) -> bytes:
         """What the one who serves the subject answers."""
         return b"".join(ask(self._file, message, timeout))
@@ -76,9 +80,15 @@ class LocalBus:
         """The parts of an answer as they come."""
         return ask(self._file, message, timeout)
 
-    def serve(self, subject: str, responder: Responder, workers: int = 4) -> Activity:
-        """Answer the requests on a subject, in the background."""
+    def serve(
+        self, subject: str, responder: Responder, workers: int = 4, busy: bytes = b""
+    ) -> Activity:
+        """Answer the requests on a subject, in the background; nobody is too busy for a file."""
         return self._activities.add(FileResponder(self._file, subject, responder, workers))
+
+    def complaints(self) -> tuple[str, ...]:
+        """None: streams are what we say they are."""
+        return ()
 
     def close(self) -> None:
         """Finish what is in hand, then close the file."""

@@ -18,10 +18,10 @@ from cultivar.bus.base import (
     Stream,
 )
 from cultivar.bus.consuming import Consumer
-from cultivar.bus.jetstream.calls import JetStreamResponder, ask
+from cultivar.bus.jetstream.calls import JetStreamResponder, Service, ask
 from cultivar.bus.jetstream.connection import Connection
 from cultivar.bus.jetstream.consuming import JetStreamSource
-from cultivar.bus.jetstream.publishing import outcome, store
+from cultivar.bus.jetstream.publishing import outcome, send, store
 from cultivar.bus.subjects import STREAMS, with_dead_letters
 from cultivar.settings import BusSettings
 
@@ -64,7 +64,12 @@ class NatsBus:
             # From here on nothing is lost that is published without waiting for an answer.
             self._connection.run(self._connection.ensure(kept))
         source = JetStreamSource(self._connection, kept, durable, chosen)
+        source.claim()
         return self._activities.add(Consumer(source, handler, chosen))
+
+    def send(self, message: Message) -> None:
+        """Tell who listens just now."""
+        self._connection.run(send(self._connection, message))
 
     def request(self, message: Message, timeout: float = 10.0) -> bytes:
         """What the one who serves the subject answers."""
@@ -74,11 +79,16 @@ class NatsBus:
         """The parts of an answer as they come."""
         return ask(self._connection, message, timeout)
 
-    def serve(self, subject: str, responder: Responder, workers: int = 4) -> Activity:
+    def serve(
+        self, subject: str, responder: Responder, workers: int = 4, busy: bytes = b""
+    ) -> Activity:
         """Answer the requests on a subject, in the background."""
-        return self._activities.add(
-            JetStreamResponder(self._connection, subject, responder, workers)
-        )
+        service = Service(subject=subject, responder=responder, workers=workers, busy=busy)
+        return self._activities.add(JetStreamResponder(self._connection, service))
+
+    def complaints(self) -> tuple[str, ...]:
+        """Which streams are not as the settings have them."""
+        return self._connection.run(self._connection.complaints())
 
     def close(self) -> None:
         """Finish what is in hand, send what waits, then close the connection."""

@@ -31,7 +31,7 @@ _DAY = 86400.0
 GENERATIONS_STREAM = Stream(
     name="GENERATIONS", subjects=(GENERATION, f"{GENERATION}.*"), max_age=30 * _DAY
 )
-INSIGHTS_STREAM = Stream(name="INSIGHTS", subjects=(INSIGHTS,), max_age=_DAY)
+INSIGHTS_STREAM = Stream(name="INSIGHTS", subjects=(INSIGHTS,), max_age=_DAY, max_bytes=8 * 2**20)
 DEAD_LETTERS_STREAM = Stream(
     name="DEAD_LETTERS", subjects=(f"{DEAD_LETTER}.*",), max_age=90 * _DAY, max_bytes=2**30
 )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cultivar.cli.logs import begin_log, note
 from cultivar.cli.options import command
 from cultivar.cli.output import escape, show
 from cultivar.record import Record
@@ -38,12 +39,13 @@ def bridge(options: BridgeCommand) -> None:
 
     Example: cultivar bridge --bus-url nats://bus:4222
     """
+    begin_log()
     with _opened(options) as running:
         try:
             _tell(running, as_json=options.as_json)
             threading.Event().wait()
         except KeyboardInterrupt:
-            show("Stopping: what is in hand is answered first.", stderr=True)
+            note("Stopping: what is in hand is answered first.")
 
 
 @contextmanager

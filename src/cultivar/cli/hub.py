@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from cultivar.cli.logs import begin_log, note
 from cultivar.cli.options import command
 from cultivar.cli.output import escape, print_json, show
 from cultivar.errors import UsageError
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 
 _MOST_DAYS: Final = 36_500
+
+_LONGEST_INTERVAL: Final = 86_400
 
 
 class HubCommand(Record):
@@ -41,6 +44,10 @@ class HubCommand(Record):
     keep_days: Annotated[
         int, typer.Option(metavar="N", help="For how long generations are kept; 0: for ever.")
     ] = 0
+    take_over: Annotated[
+        bool,
+        typer.Option("--take-over", help="Count here what another database was counting."),
+    ] = False
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
 
 
@@ -54,12 +61,13 @@ def hub(options: HubCommand) -> None:
 
     Example: cultivar hub --bus-url nats://bus:4222 --database-url postgresql://hub@db/hub
     """
+    begin_log()
     with _opened(options) as running:
         try:
             _tell(running, as_json=options.as_json)
             threading.Event().wait()
         except KeyboardInterrupt:
-            show("Stopping: what is in hand is counted first.", stderr=True)
+            note("Stopping: what is in hand is counted first.")
 
 
 def _tell(running: Hub, *, as_json: bool) -> None:
@@ -94,12 +102,13 @@ def _opened(options: HubCommand) -> Generator[Hub]:
 
 def _settings(options: HubCommand) -> HubSettings:
     from cultivar.learning.hub.hub import HubSettings
+    from cultivar.stack.addresses import read_address
 
-    host, _, port = options.http.rpartition(":")
-    if not host or not port.isdecimal() or options.insights <= 0:
+    http = read_address(options.http)
+    if not 0 < options.insights <= _LONGEST_INTERVAL:
         raise UsageError(
-            "`--http` takes a host and a port, `--insights` a number above 0.",
-            "Write them like `--http 127.0.0.1:8790 --insights 300`.",
+            f"`--insights` takes a number of seconds above 0, up to {_LONGEST_INTERVAL}.",
+            "Write it like `--insights 300`.",
         )
     if options.keep_days < 0 or options.keep_days > _MOST_DAYS:
         raise UsageError(
@@ -107,5 +116,8 @@ def _settings(options: HubCommand) -> HubSettings:
             "Write it like `--keep-days 365`, or leave it out to keep all.",
         )
     return HubSettings(
-        http=(host, int(port)), insights_seconds=options.insights, keep_days=options.keep_days
+        http=http,
+        insights_seconds=options.insights,
+        keep_days=options.keep_days,
+        take_over=options.take_over,
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cultivar.cli.logs import begin_log, note
 from cultivar.cli.options import command
 from cultivar.cli.output import escape, print_json, show
 from cultivar.record import Record
@@ -46,6 +47,8 @@ def learn(options: LearnCommand) -> int:
     """
     from cultivar.application.cultivar import Cultivar
 
+    if options.follow:
+        begin_log()
     with Cultivar() as cultivar:
         left = cultivar.tell(retry=options.retry)
         if options.as_json:
@@ -61,11 +64,11 @@ def learn(options: LearnCommand) -> int:
 
 def _follow(cultivar: Cultivar) -> None:
     cultivar.keep_telling()
-    show("What is generated is told as it comes. Ctrl-C stops it.", stderr=True)
+    note("What is generated is told as it comes. Ctrl-C stops it.")
     try:
         threading.Event().wait()
     except KeyboardInterrupt:
-        show("Stopping: what is left is told the next time.", stderr=True)
+        note("Stopping: what is left is told the next time.")
 
 
 def _print(left: Untold) -> None:

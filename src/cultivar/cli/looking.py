@@ -26,7 +26,6 @@ from cultivar.record import Record
 
 if TYPE_CHECKING:
     from cultivar.application.cultivar import Cultivar
-    from cultivar.ledger.base import VersionStats
     from cultivar.model import FailurePattern, Generation
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -135,12 +134,12 @@ def stats(options: StatsCommand) -> None:
     if options.as_json:
         print_json(found if known is None else {**plain(known), "versions": found})
         return
-    columns = ["template", "version", "uses", "success", "failed", "not verified", "quality"]
-    console().print(table("Templates", columns, [_stats_row(each) for each in found]))
-    if known is not None:
-        from cultivar.cli.statistics import show_statistics
+    from cultivar.cli.statistics import show_statistics, show_versions
 
-        show_statistics(known)
+    if known is None:
+        show_versions(found)
+    else:
+        show_statistics(known, found)
 
 
 def why(options: OneCommand) -> None:
@@ -207,19 +206,6 @@ def _row(found: Generation) -> list[str]:
         "" if quality is None else f"{quality:.2f}",
         f"{escape(found.template.id)} {escape(found.template.version)}",
         escape(found.task),
-    ]
-
-
-def _stats_row(each: VersionStats) -> list[str]:
-    known = each.succeeded + each.failed
-    return [
-        escape(each.template_id),
-        escape(each.template_version),
-        str(each.uses),
-        f"{each.succeeded / known:.1%} of {known}" if known else "",
-        str(each.failed),
-        str(each.not_verified),
-        "" if each.quality is None else f"{each.quality:.2f}",
     ]
 
 

@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any, cast
 
 from cultivar.model import Answers, Generation, Proof
@@ -21,7 +22,7 @@ MARKS = {"passed": "[green]passed[/]", "failed": "[red]failed[/]"}
 NOT_VERIFIED = "[yellow]not verified[/]"
 
 PIPED_WIDTH = 160
-"""How wide a table may be where it is not shown on a terminal, in characters."""
+"""How wide a table may be where no terminal shows it and `COLUMNS` does not say, in characters."""
 
 _TAG = re.compile(r"(\\*)(\[[a-z#/@][^[]*?])")
 """What Rich takes for markup, with the backslashes before it."""
@@ -67,9 +68,19 @@ def console(*, stderr: bool = False) -> Console:
     from rich.console import Console
 
     shown = sys.stderr if stderr else sys.stdout
+    wide = None if shown.isatty() else width()
+    return Console(stderr=stderr, highlight=False, soft_wrap=True, width=wide, emoji=False)
+
+
+def width() -> int:
+    """How wide a table on standard output may be: as the terminal, or as `COLUMNS` says."""
     # What is piped is not folded to the width of a terminal that is not there.
-    width = None if shown.isatty() else PIPED_WIDTH
-    return Console(stderr=stderr, highlight=False, soft_wrap=True, width=width, emoji=False)
+    return get_terminal_size((PIPED_WIDTH, 0)).columns
+
+
+def counted(number: int, thing: str) -> str:
+    """`1 instance`, `2,000 instances`."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Any:

@@ -1,24 +1,31 @@
-"""`simulate`: a ledger of generations that never were, in which it is known what is true."""
+"""`simulate`: generations that never were, of which it is known what is true.
+
+The invariant: what nobody asked to keep is gone when the command ends, however it ends.
+"""
 
 from __future__ import annotations
 
+import sys
 import tempfile
-from collections.abc import Generator, Iterable
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from cultivar.cli.grid import Column, Grid, show_grid
 from cultivar.cli.options import command
-from cultivar.cli.output import console, escape, plain, print_json, show, table
+from cultivar.cli.output import console, counted, escape, plain, print_json, show
 from cultivar.errors import UsageError
 from cultivar.record import Record
 
 if TYPE_CHECKING:
+    from cultivar.evals.recognition import Recognised
     from cultivar.evals.simulation import Simulated, Told
-    from cultivar.evals.worlds import Planted, Scenario, World
+    from cultivar.evals.truths import Effect
+    from cultivar.evals.worlds import Scenario, World
     from cultivar.templating.template import Template
 
 BUILT_IN: Final = ("quality_template:python-production", "quality_template:elixir-production")
@@ -49,13 +56,13 @@ class SimulateCommand(Record):
     ] = 1
     into: Annotated[
         str,
-        typer.Option("--into", metavar="FOLDER|URL", help="An empty ledger; else one is made."),
+        typer.Option("--into", metavar="FOLDER|URL", help="An empty ledger to keep; else none is."),
     ] = ""
     mine: Annotated[
         bool, typer.Option("--mine", help="Into your own ledger, among what is real.")
     ] = False
     counts_only: Annotated[
-        bool, typer.Option("--counts-only", help="Count them, keep none; always above 10,000.")
+        bool, typer.Option("--counts-only", help="Count them, keep no more of them.")
     ] = False
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
 
@@ -66,32 +73,59 @@ def add_to(app: typer.Typer) -> None:
 
 
 def simulate(options: SimulateCommand) -> None:
-    """Fill a new ledger with simulated generations, and say what there is to learn from them.
+    """Simulate generations in which something is true, and see whether learning finds it.
+
+    The ledger is kept where you say, and holds all of up to 10,000 generations; else they are only
+    counted, as is seen by `cultivar stats`.
 
     Example: cultivar simulate -n 2000 --instances 20
     """
-    from cultivar.evals.simulation import RECORDED, address_of, count, opened, record
+    from cultivar.evals.simulation import RECORDED
 
-    counts_only = options.counts_only or options.generations > RECORDED
+    is_kept = bool(options.into) or options.mine
+    counts_only = options.counts_only or options.generations > RECORDED or not is_kept
     if options.mine and counts_only:
         raise UsageError(
             "What is only counted would be gone from your own ledger when it is counted anew.",
             f"Leave `--counts-only` out and simulate at most {RECORDED:,}, or leave `--mine` out.",
         )
-    worlds, own = _worlds(options)
-    new = "" if options.into or options.mine else tempfile.mkdtemp(prefix="cultivar-simulated-")
-    place = options.into or new
-    address = address_of(place, own, mine=options.mine)
-    fill = count if counts_only else record
-    total = sum(each.scenario.generations for each in worlds)
-    with opened(address, mine=options.mine) as database, _progress(total) as told:
-        done = [fill(each, database, told) for each in worlds]
+    done, name = _simulated(options, counts_only=counts_only)
     if options.as_json:
-        print_json({"ledger": database.name, "counts_only": counts_only, "worlds": _facts(done)})
+        kept = name if is_kept else None
+        print_json({"ledger": kept, "counts_only": counts_only, "worlds": _facts(done)})
         return
     for each in done:
-        _show_planted(each.planted)
-    _tell(done, database.name, "" if options.mine else place)
+        show_grid(_planted(each))
+    _tell([each.simulated for each in done], name if is_kept else "", options.into)
+
+
+class _Done(Record):
+    """A world that was simulated, and what learning finds of it."""
+
+    simulated: Simulated
+    found: Recognised
+
+
+def _simulated(options: SimulateCommand, *, counts_only: bool) -> tuple[list[_Done], str]:
+    """What was simulated, and the name of the ledger that it is in."""
+    with ExitStack() as stack:
+        told = stack.enter_context(_progress())
+        from cultivar.evals.recognition import recognised
+        from cultivar.evals.simulation import address_of, count, opened, record
+        from cultivar.ledger.tallies import SqlTallies
+
+        worlds, own = _worlds(options)
+        place = options.into
+        if not place and not options.mine:
+            place = stack.enter_context(tempfile.TemporaryDirectory(prefix="cultivar-simulated-"))
+        address = address_of(place, own, mine=options.mine)
+        database = stack.enter_context(opened(address, mine=options.mine))
+        fill = count if counts_only else record
+        each_one = told(sum(each.scenario.generations for each in worlds))
+        done = [fill(each, database, each_one) for each in worlds]
+        store = SqlTallies(database)
+        found = [_Done(simulated=each, found=recognised(each.planted, store)) for each in done]
+        return found, database.name
 
 
 def _worlds(options: SimulateCommand) -> tuple[list[World], str]:
@@ -130,47 +164,85 @@ def _moment(date: str) -> datetime:
 
 
 @contextmanager
-def _progress(total: int) -> Generator[Told]:
-    """Show how far it is, on a terminal."""
-    to = console(stderr=True)
-    if not to.is_terminal:
-        yield lambda _: None
+def _progress() -> Generator[Callable[[int], Told]]:
+    """Show how far it is, on a terminal; it is told how many there are when that is known."""
+    if not sys.stderr.isatty():
+        yield lambda _: lambda _: None
         return
     from rich.progress import Progress
 
-    with Progress(console=to, transient=True) as progress:
-        task = progress.add_task("simulating", total=total)
-        yield lambda more: progress.advance(task, more)
+    with Progress(console=console(stderr=True), transient=True) as progress:
+        task = progress.add_task("reading templates", total=None)
+
+        def begin(total: int) -> Told:
+            progress.update(task, description="simulating", total=total)
+            return lambda more: progress.advance(task, more)
+
+        yield begin
 
 
-def _facts(done: Iterable[Simulated]) -> list[dict[str, Any]]:
-    return [{**plain(each), "per_second": round(each.per_second, 1)} for each in done]
+def _facts(done: Iterable[_Done]) -> list[dict[str, Any]]:
+    return [
+        {
+            **plain(each.simulated),
+            "per_second": round(each.simulated.per_second, 1),
+            "found": plain(each.found),
+        }
+        for each in done
+    ]
 
 
-def _show_planted(planted: Planted) -> None:
+def _planted(done: _Done) -> Grid:
+    """What was planted, and whether it was found."""
+    return Grid(
+        title=f"Planted in {done.simulated.planted.template_id}",
+        columns=(
+            Column(name="what"),
+            Column(name="success", is_number=True),
+            Column(name="otherwise", is_number=True),
+            Column(name="found"),
+            Column(name="answers"),
+        ),
+        rows=list(_planted_rows(done)),
+    )
+
+
+def _planted_rows(done: _Done) -> Iterator[list[str]]:
     from cultivar.cli.statistics import worded
 
-    rows = [["best together", f"{planted.success:.0%}", "", escape(worded(planted.best))]]
-    effects = [("succeeds more", each) for each in planted.matters]
-    if planted.ceases is not None:
-        effects.append(("fails more of late", planted.ceases))
-    for what, each in effects:
-        answer = escape(worded({each.question: each.value}))
-        rows.append([what, f"{each.success:.0%}", f"{each.otherwise:.0%}", answer])
-    rows.append(["most choose", "", "", escape(worded(planted.favourites))])
-    columns = ["planted", "success", "otherwise", "answers"]
-    show(table(escape(planted.template_id), columns, rows))
+    planted, found = done.simulated.planted, done.found
+    best = worded(planted.best)
+    yield ["best together", f"{planted.success:.0%}", "", _yes(found.best), best]
+    for each, is_found in zip(planted.matters, found.matters, strict=True):
+        yield ["succeeds more", *_effect(each, _yes(is_found))]
+    if planted.ceases is not None and found.ceases is not None:
+        yield ["fails more of late", *_effect(planted.ceases, _yes(found.ceases))]
+    yield ["most choose", "", "", "", worded(planted.favourites)]
 
 
-def _tell(done: list[Simulated], name: str, place: str) -> None:
+def _effect(each: Effect, found: str) -> list[str]:
+    from cultivar.cli.statistics import worded
+
+    answer = worded({each.question: each.value})
+    return [f"{each.success:.0%}", f"{each.otherwise:.0%}", found, answer]
+
+
+def _yes(is_so: bool) -> str:
+    return "yes" if is_so else "no"
+
+
+def _tell(done: list[Simulated], name: str, into: str) -> None:
     total, seconds = sum(each.generations for each in done), sum(each.seconds for each in done)
-    how = "Recorded" if done[0].recorded else "Counted, and kept nothing else of,"
-    show(
-        f"{how} {total:,} generations in {seconds:.1f} s ({total / seconds:,.0f} a second) "
-        f"in `{escape(name)}`."
-    )
-    if place:
+    how = "Recorded" if done[0].recorded else "Counted"
+    took = f"{seconds:.1f} s ({total / seconds:,.0f} a second)"
+    if not name:
+        show(f"{how} {counted(total, 'generation')} in {took}, and kept nothing.")
+        show("With `--into FOLDER` you can look at them: `cultivar stats`.")
+        return
+    kept = "" if done[0].recorded else ", and kept nothing else of them"
+    show(f"{how} {counted(total, 'generation')} in {took}{kept}, in `{escape(name)}`.")
+    if into:
         # An address may hold a password.
-        where = "CULTIVAR_DATABASE_URL=…" if "://" in place else f"CULTIVAR_HOME={quote(place)}"
+        where = "CULTIVAR_DATABASE_URL=…" if "://" in into else f"CULTIVAR_HOME={quote(into)}"
         command_line = f"{where} cultivar stats {done[0].planted.template_id}"
         show(f"What can be learned from it: {escape(command_line)}")

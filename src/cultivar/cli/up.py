@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 import typer
 
 from cultivar.cli.options import command
-from cultivar.cli.output import escape, plain, show, table
+from cultivar.cli.output import escape, plain, show
 from cultivar.errors import UsageError, WriteError
 from cultivar.record import Record
 
@@ -56,6 +56,10 @@ class UpCommand(Record):
     database_url: Annotated[
         str, typer.Option(metavar="URL", help="The hub's own database; else a file in `home`.")
     ] = ""
+    take_over: Annotated[
+        bool,
+        typer.Option("--take-over", help="Let the hub count what another database was counting."),
+    ] = False
     only: Annotated[
         list[str] | None, typer.Option(metavar="PART", help="Start it, and what else is named.")
     ] = None
@@ -76,7 +80,7 @@ def add_to(app: typer.Typer) -> None:
     command(app, "up", UpCommand)(up)
 
 
-def up(options: UpCommand) -> None:
+def up(options: UpCommand) -> int:
     """Start bus, hub and, where there is a model, its bridge; keep them running until Ctrl-C.
 
     Example: cultivar up --bus nats
@@ -87,12 +91,13 @@ def up(options: UpCommand) -> None:
     settings = load_settings(serving=True)
     if options.environment:
         sys.stdout.write(environment_of(settings.home))
-        return
+        return 0
     with session(settings.home) as ours:
-        _run(options, settings, ours)
+        return _run(options, settings, ours)
 
 
-def _run(options: UpCommand, settings: Settings, ours: Session) -> None:
+def _run(options: UpCommand, settings: Settings, ours: Session) -> int:
+    """Run the stack; the exit code: who is told to stop twice, has not ended as it should."""
     from cultivar.stack.plan import plan
     from cultivar.stack.supervisor import Supervisor
 
@@ -101,8 +106,10 @@ def _run(options: UpCommand, settings: Settings, ours: Session) -> None:
     for note in planned.notes:
         log.write("up", note)
     teller = _Teller(ours, planned.joining, as_json=options.as_json)
-    with closing(log), _stopping(supervisor := Supervisor(planned.parts, log, teller)):
+    supervisor = Supervisor(planned.parts, log, teller)
+    with closing(log), _stopping(supervisor) as received:
         supervisor.run()
+    return 128 + received[1] if len(received) > 1 else 0
 
 
 class _Teller:
@@ -140,6 +147,7 @@ def _wanted(options: UpCommand) -> StackOptions:
         bus_port=options.bus_port,
         http=options.http,
         database_url=options.database_url,
+        take_over=options.take_over,
         only=tuple(options.only or ()),
         without=tuple(options.without or ()),
         restart=RestartPolicy(crashes=options.crashes),
@@ -157,7 +165,7 @@ def _log(ours: Session, planned: Plan, settings: Settings) -> Log:
 
 def _show_line(colours: Mapping[str, str], line: Line) -> None:
     colour, name = colours.get(line.part, "bold"), f"{line.part:{_WIDTH}}"
-    show(f"[dim]{line.at:%H:%M:%S}[/] [{colour}]{name} |[/] {escape(line.text)}", stderr=True)
+    show(f"[dim]{line.at:%H:%M:%SZ}[/] [{colour}]{name} |[/] {escape(line.text)}", stderr=True)
 
 
 def _facts(started: tuple[Started, ...], ours: Session) -> dict[str, Any]:
@@ -171,21 +179,27 @@ def _print_line(facts: Mapping[str, Any]) -> None:
 
 
 def _show_ready(started: tuple[Started, ...], ours: Session) -> None:
-    rows = [[each.name, escape(each.place.where), escape(each.place.about)] for each in started]
-    show(table("Ready", ["part", "where", "what"], rows))
+    rows = [(each.name, each.place.where, each.place.about) for each in started]
+    wide = max(len(where) for _, where, _ in rows)
+    show("[bold]Ready[/]")
+    # Not a table: in a narrow one an address is cut, and this is where people copy it from.
+    for name, where, about in rows:
+        show(f"  {name:{_WIDTH}} {escape(where.ljust(wide))}  {escape(about)}")
     show(f"An instance joins with `. {escape(quote(str(ours.environment)))}`. Ctrl-C stops all.")
 
 
 @contextmanager
-def _stopping(supervisor: Supervisor) -> Generator[None]:
+def _stopping(supervisor: Supervisor) -> Generator[list[int]]:
     """Let the signals that end a program stop the stack; the second one kills what is left."""
+    received: list[int] = []
 
     def stop(number: int, frame: object) -> None:
+        received.append(number)
         supervisor.stop()
 
     before = {each: signal.signal(each, stop) for each in _ENDING}
     try:
-        yield
+        yield received
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)

@@ -14,7 +14,7 @@ from math import ceil
 from typing import Final
 
 from cultivar.evals.worlds import World, observation_of
-from cultivar.learning.defaults.keeping import FRESH, KeptDefaults
+from cultivar.learning.defaults.keeping import FRESH, KeptDefaults, heard_of
 from cultivar.learning.defaults.proposing import asked_for, given_before
 from cultivar.learning.defaults.renewing import Renewals
 from cultivar.learning.defaults.suggesting import default_for
@@ -152,10 +152,11 @@ class _Room:
 
     def age(self, number: int) -> None:
         """Have what is kept be fresh for half as many interviews more."""
-        uses = self.store.extent(self._template_id).uses
-        then = ceil((uses + number / 2) / (1 + FRESH))
+        heard = heard_of(self.store.extent(self._template_id))
+        then = ceil((heard + number / 2) / (1 + FRESH))
+        aged = f"""replace(body, '"heard":{heard}', '"heard":{then}')"""
         with self._database.write() as connection:
-            connection.exec_driver_sql(f"UPDATE judgements SET uses = {then}")
+            connection.exec_driver_sql(f"UPDATE judgements SET body = {aged}")
         self.store.kept = 0
 
     def hold(self, number: int, patience: float) -> tuple[list[float], list[float]]:

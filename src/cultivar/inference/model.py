@@ -17,7 +17,7 @@ from cultivar.inference.infer import Insight
 from cultivar.inference.profiles import parents_of, plain_help
 from cultivar.inference.reading import LONGEST
 from cultivar.llm.base import Message
-from cultivar.model import Answer, Answers, Json
+from cultivar.model import Answer, Json
 from cultivar.record import replace
 from cultivar.templating.jinja.environment import environment_of, render_text
 from cultivar.templating.questions.asking import AskedQuestion
@@ -98,29 +98,6 @@ def accept(reply: InferenceReply, task: str, template: Template) -> Mapping[str,
     return _valid(template, {**dict(_implied(template, found)), **found})
 
 
-def combine(
-    task: str,
-    template: Template,
-    given: Mapping[str, object],
-    *,
-    model: Mapping[str, Answer] = _NO_ANSWERS,
-    learned: Propose = nothing,
-) -> Answers:
-    """Answer the questions: given, then task and model, then learned, then default.
-
-    Where the two readings of the task differ the model's holds, which knows more of language;
-    except over a value that stands in the task letter by letter and that the built-in inferrer is
-    sure of, since that can hardly be misread.
-
-    Raises:
-        AnswerError: A given answer is refused.
-        NotKnownError: A name in `given` is no question of the template's.
-        TemplateError: A text of the template's cannot be rendered.
-    """
-    propose = combiner(task, template, model=model, learned=learned)
-    return interview(template, given, propose, complete=False)
-
-
 def combiner(
     task: str,
     template: Template,
@@ -128,7 +105,12 @@ def combiner(
     model: Mapping[str, Answer] = _NO_ANSWERS,
     learned: Propose = nothing,
 ) -> Propose:
-    """What `combine` proposes for each question, as it is asked."""
+    """What proposes answers: task and model, then learned.
+
+    Where the two readings of the task differ the model's holds, which knows more of language;
+    except over a value that stands in the task letter by letter and that the built-in inferrer is
+    sure of, since that can hardly be misread.
+    """
     insight = Insight(task=task, template=template)
 
     def propose(asked: AskedQuestion) -> Answer | None:

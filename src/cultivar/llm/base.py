@@ -95,11 +95,14 @@ class ProviderError(Exception):
         why: What happened, a sentence.
         retry: Whether trying again may help.
         after: How many seconds the provider asks to wait; None where it does not say.
+        billed: Whether it may have answered, and charge for that, although no answer came.
     """
 
-    def __init__(self, why: str, *, retry: bool, after: float | None = None) -> None:
+    def __init__(
+        self, why: str, *, retry: bool, after: float | None = None, billed: bool = False
+    ) -> None:
         super().__init__(why)
-        self.why, self.retry, self.after = why, retry, after
+        self.why, self.retry, self.after, self.billed = why, retry, after, billed
 
 
 class ModelDoor(Protocol):

@@ -39,6 +39,9 @@ _logger = logging.getLogger("cultivar.llm")
 _SCHEMA = Path(__file__).with_name("schema.md").read_text(encoding="utf-8").strip()
 _AGAIN = frozenset({408, 425, 429})
 _DENIED = frozenset({401, 402, 403})
+_CUT_OFF = frozenset({"ReadError", "RemoteProtocolError"})
+_LATE = frozenset({408, 504})
+"""What is said when no answer came in time; the model may be at it all the same."""
 
 
 class LitellmModel:
@@ -151,7 +154,7 @@ class LitellmModel:
     def _reply(self, response: Any, seconds: float) -> ModelReply:
         choices: list[Any] = response.choices or []
         if not choices:
-            raise ProviderError("It answered without any choice.", retry=True)
+            raise ProviderError("It answered without any choice.", retry=True, billed=True)
         usage = getattr(response, "usage", None)
         return ModelReply(
             text=str(choices[0].message.content or ""),
@@ -198,7 +201,7 @@ class _Reading:
             pieces.append(piece)
         # litellm makes an empty reply of a body that is no stream at all.
         if not self._has_told and not any(getattr(each, "usage", None) for each in pieces):
-            raise ProviderError("It answered with nothing.", retry=True)
+            raise ProviderError("It answered with nothing.", retry=True, billed=True)
         return _litellm().stream_chunk_builder(pieces, messages=arguments["messages"])
 
     def give_up(self) -> None:
@@ -287,7 +290,8 @@ def _translated(error: Exception, settings: ModelSettings) -> Exception:
     said = _first_line(error)
     named = f"The model {settings.name!r}"
     if isinstance(error, TimeoutError):
-        return ProviderError(f"No answer within {settings.timeout:g} seconds.", retry=True)
+        why = f"No answer within {settings.timeout:g} seconds."
+        return ProviderError(why, retry=True, billed=True)
     if "LLM Provider NOT provided" in said:
         return ModelUnavailableError(
             f"{named} is of no provider that litellm knows.",
@@ -301,7 +305,15 @@ def _translated(error: Exception, settings: ModelSettings) -> Exception:
             "Check `model.name` (or `--model`) and `model.api_base`.",
         )
     again = not isinstance(status, int) or status in _AGAIN or status >= 500
-    return ProviderError(said, retry=again, after=_retry_after(error))
+    unheard = status in _LATE or _was_cut_off(error)
+    return ProviderError(said, retry=again, after=_retry_after(error), billed=unheard)
+
+
+def _was_cut_off(error: BaseException | None) -> bool:
+    """Whether the connection broke after the request was sent; litellm says the same of both."""
+    while error is not None and type(error).__name__ not in _CUT_OFF:
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _lacks_key(error: Exception, settings: ModelSettings) -> bool:

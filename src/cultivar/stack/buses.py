@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from cultivar.bus.opening import check_address
 from cultivar.errors import UnavailableError
 from cultivar.record import Record
 from cultivar.settings import UNNAMED, Settings
@@ -20,6 +22,10 @@ _FILE: Final = "file:"
 
 _OF_A_SERVER: Final = ("PATH", "HOME", "TMPDIR", "LANG", "LD_LIBRARY_PATH")
 """The variables that a server of others gets; no key is among them."""
+
+
+_CHATTER: Final = re.compile(r"\[\d+\] \[(INF|DBG|TRC)\] ")
+"""How the server's lines begin that are neither warnings nor errors; that it is ready, we see."""
 
 
 class ChosenBus(Record):
@@ -38,10 +44,12 @@ def choose_bus(settings: Settings, options: StackOptions) -> ChosenBus:
 
     Raises:
         UnavailableError: NATS was asked for, and is not here.
-        UsageError: Program or port, as they were given, cannot be used.
+        UsageError: Program or port, as they were given, cannot be used, or the bus that is set is
+            none.
         OSError: The folder of its files cannot be written to.
     """
     url, folder = settings.bus.url, settings.home / "bus"
+    check_address(url)
     if options.bus == "local" or (options.bus == "auto" and url.startswith(_FILE)):
         return _file(settings)
     if url and not url.startswith(_FILE) and not _is_ours(settings, folder):
@@ -79,9 +87,12 @@ def _own_server(
     url = f"nats://{HOST}:{files.port}"
     part = Part(
         name=BUS,
-        ready=NatsAnswers(url=url, server=files.name, about="JetStream, a key opens it"),
+        ready=NatsAnswers(
+            url=url, server=files.name, ports=files.ports, about="JetStream, a key opens it"
+        ),
         command=(str(program), "-c", str(files.configuration)),
         environment={each: os.environ[each] for each in _OF_A_SERVER if each in os.environ},
+        matters=lambda line: not _CHATTER.match(line),
         restart=options.restart,
     )
     joining = {**_joining(settings, url), "CULTIVAR_BUS__NKEY_SEED_FILE": str(files.key)}

@@ -15,6 +15,9 @@ from cultivar.stack.readiness import HealthIsGood, SaysSo
 BUS: Final = "bus"
 """The name of the part that all others speak through."""
 
+HUB: Final = "hub"
+"""The name of the part that counts."""
+
 BusChoice: TypeAlias = Literal["auto", "local", "nats"]
 """Which bus; `auto` is what the settings name, else NATS where it is installed, else a file."""
 
@@ -33,6 +36,8 @@ class StackOptions(Record):
     """Where the hub tells how it is."""
     database_url: str = ""
     """The hub's database; else a file in `home`."""
+    take_over: bool = False
+    """Whether the hub counts what another database was counting."""
     only: tuple[str, ...] = ()
     """The parts to start; else all that are of use."""
     without: tuple[str, ...] = ()
@@ -66,11 +71,12 @@ def own_command(*words: str) -> tuple[str, ...]:
 
 def _hub(site: Site) -> Part:
     database = site.options.database_url
-    where = ("--database-url", database) if database else ()
+    where = ["--database-url", database] if database else []
+    more = ["--take-over"] if site.options.take_over else []
     return Part(
-        name="hub",
+        name=HUB,
         ready=HealthIsGood(about="/health and /metrics"),
-        command=own_command("hub", "--json", "--http", site.options.http, *where),
+        command=own_command("hub", "--json", "--http", site.options.http, *where, *more),
         environment=site.environment,
         needs=(BUS,),
         restart=site.options.restart,
@@ -119,7 +125,7 @@ def _model_missing(site: Site) -> str:
 
 
 KINDS: Final[tuple[Kind, ...]] = (
-    Kind(name="hub", make=_hub),
+    Kind(name=HUB, make=_hub),
     Kind(name="bridge", make=_bridge, missing=_model_missing),
     Kind(name="publisher", make=_publisher, missing=_name_missing),
 )

@@ -7,12 +7,18 @@ import threading
 from collections import defaultdict, deque
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from queue import Full, Queue
 from typing import IO, Final
 
 from cultivar.record import Record
+
+TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
+"""How a time is written, in UTC."""
+
+TIMED: Final = "CULTIVAR_TIMED"
+"""The variable that tells a part that its lines get their time here."""
 
 LAST: Final = 20
 """How many lines of each part are remembered."""
@@ -61,7 +67,7 @@ class Log:
 
     def write(self, part: str, text: str) -> None:
         """Take a line of a part."""
-        line = Line(at=datetime.now().astimezone(), part=part, text=_clean(self._redact(text)))
+        line = Line(at=datetime.now(UTC), part=part, text=_clean(self._redact(text)))
         with self._lock:
             self._last[part].append(line.text)
             self._screen.write(line)
@@ -83,7 +89,7 @@ class Log:
 
     def _keep(self, line: Line) -> None:
         file = self._file = self._file or _opened(self.path)
-        file.write(f"{line.at.isoformat(timespec='milliseconds')} {line.part} | {line.text}\n")
+        file.write(f"{line.at:{TIME}} {line.part} | {line.text}\n")
         file.flush()
         if file.tell() >= self._limit:
             file.close()

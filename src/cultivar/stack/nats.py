@@ -1,7 +1,11 @@
 """A NATS server of our own, on this machine alone, for those alone who may read its key.
 
 The key is an nkey: who connects signs what the server says, so the server has only the public
-half, and another program that sits on its port learns nothing.
+half, and another program that sits on its port does not learn the key. It would hear what is said
+there, though, as there is no TLS. So a stack goes on only when its own server says, in a folder
+where only we can write, that the port is its own; no other can take it for as long as that server
+lives. Between a crash and its restart one can: where users of the machine are not to be trusted,
+set `bus.url` to a server with TLS, and `bus.tls_ca`.
 """
 
 from __future__ import annotations
@@ -14,6 +18,9 @@ import socket
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
+
+from msgspec import DecodeError, json
 
 from cultivar.errors import UsageError
 from cultivar.record import Record
@@ -31,12 +38,15 @@ _BEYOND_PATH: Final = "/usr/sbin:/usr/local/sbin"
 
 _USUAL_PORT: Final = 4222
 
+_PORTS_FILES: Final = "*.ports"
+
 _CONFIGURATION: Final = """\
 # Written by `cultivar up` at every start.
 server_name: "{name}"
 listen: "{host}:{port}"
 max_payload: 1MB
 logtime: false
+ports_file_dir: "{ports}"
 jetstream {{ store_dir: "{folder}" }}
 authorization {{ users: [ {{ nkey: {public_key} }} ] }}
 """
@@ -51,6 +61,8 @@ class NatsFiles(Record):
     port: int
     key: Path
     """The file with the seed of the key."""
+    ports: Path
+    """The folder where it says which port it has; `has_port` reads it."""
 
 
 def find_server(given: Path | None, path: str = "") -> Path | None:
@@ -97,6 +109,7 @@ def make_ready(folder: Path, port: int) -> NatsFiles:
         name=f"cultivar-{secrets.token_hex(8)}",
         port=_port(folder, port),
         key=key_in(folder),
+        ports=_emptied(folder / "ports"),
     )
     write_private(folder / "port", str(files.port))
     write_private(files.configuration, _configuration(folder, files))
@@ -108,9 +121,49 @@ def _configuration(folder: Path, files: NatsFiles) -> str:
         name=files.name,
         host=HOST,
         port=files.port,
-        folder=str(folder.absolute()).replace("\\", "\\\\").replace('"', '\\"'),
+        folder=_quoted(folder.absolute()),
+        ports=_quoted(files.ports.absolute()),
         public_key=_public_key(files.key),
     )
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("\\", "\\\\").replace('"', '\\"')
+
+
+def _emptied(folder: Path) -> Path:
+    """The folder, without what servers left there that were killed."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    for each in folder.glob(_PORTS_FILES):
+        each.unlink(missing_ok=True)
+    return folder
+
+
+def has_port(folder: Path, port: int) -> bool:
+    """Whether a server that lives says that it has a port: then nobody else has it.
+
+    Args:
+        folder: Where servers say so, each in a file with its number.
+        port: The port, on this machine.
+    """
+    return any(_lives(each) and port in _ports_in(each) for each in folder.glob(_PORTS_FILES))
+
+
+def _lives(file: Path) -> bool:
+    number = file.stem.rpartition("_")[2]
+    try:
+        os.kill(int(number), 0)
+    except (ValueError, OverflowError, OSError):
+        return False
+    return True
+
+
+def _ports_in(file: Path) -> list[int | None]:
+    try:
+        said = json.decode(_read(file), type=dict[str, list[str]])
+        return [urlsplit(each).port for each in said.get("nats", [])]
+    except (DecodeError, ValueError):  # it is being written
+        return []
 
 
 def _public_key(key: Path) -> str:

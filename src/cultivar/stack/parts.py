@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol, TypeAlias
 
 from cultivar.errors import UnavailableError, UsageError
@@ -10,6 +10,10 @@ from cultivar.record import Record
 
 Announced: TypeAlias = Mapping[str, Any]
 """What a part said of itself as JSON when it was ready; empty until then."""
+
+
+Matters: TypeAlias = Callable[[str], bool]
+"""Whether a line that a part said is for the log."""
 
 
 class NotReadyError(UnavailableError):
@@ -89,6 +93,8 @@ class Part(Record):
     """What runs; empty for a service elsewhere, which is only waited for."""
     environment: Mapping[str, str] = {}
     """All the variables that it gets."""
+    matters: Matters = lambda _: True
+    """Which of its lines the log has."""
     needs: tuple[str, ...] = ()
     """The parts that must be ready before it is started, where the stack has them."""
     restart: RestartPolicy = RestartPolicy()

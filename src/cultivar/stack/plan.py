@@ -10,8 +10,10 @@ from typing import Final
 from cultivar.errors import NotKnownError, UsageError, WriteError
 from cultivar.record import Record
 from cultivar.settings import Settings
+from cultivar.stack.addresses import check_free, read_address
 from cultivar.stack.buses import ChosenBus, choose_bus
-from cultivar.stack.kinds import BUS, KINDS, Kind, Site, StackOptions
+from cultivar.stack.kinds import BUS, HUB, KINDS, Kind, Site, StackOptions
+from cultivar.stack.log import TIMED
 from cultivar.stack.parts import Part
 
 NAMES: Final = (BUS, *(each.name for each in KINDS))
@@ -33,15 +35,18 @@ def plan(settings: Settings, options: StackOptions) -> Plan:
 
     Raises:
         NotKnownError: There is no such part.
+        StoreUnavailableError: What the hub's database needs is not here.
         UnavailableError: NATS was asked for, and is not here.
         UsageError: Nothing is left to start, a part was asked for that cannot run, or an option
             cannot be used.
         WriteError: `home` cannot be written to.
     """
     names = _wanted(options)
+    if HUB in names:
+        _check_hub(options)
     bus = _bus(settings, options) if BUS in names else ChosenBus()
     home = {"CULTIVAR_HOME": str(settings.home.absolute()), "PYTHONUNBUFFERED": "1"}
-    environment = {**os.environ, **home, **bus.joining}
+    environment = {**os.environ, **home, TIMED: "1", **bus.joining}
     site = Site(settings=settings, options=options, environment=environment)
     wanted = [each for each in KINDS if each.name in names]
     lacking = {each.name: what for each in wanted if (what := each.missing(site))}
@@ -62,6 +67,15 @@ def _wanted(options: StackOptions) -> frozenset[str]:
     if not names:
         raise UsageError("Nothing is left to start.", f"There are {', '.join(NAMES)}.")
     return names
+
+
+def _check_hub(options: StackOptions) -> None:
+    """See that what it is given can be used, before anything is started."""
+    check_free(read_address(options.http))
+    if options.database_url:
+        from cultivar.ledger import database  # slow to load
+
+        database.connect(options.database_url, database.HUB).close()
 
 
 def _bus(settings: Settings, options: StackOptions) -> ChosenBus:

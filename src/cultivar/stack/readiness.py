@@ -16,6 +16,7 @@ from cultivar.bus.opening import open_bus
 from cultivar.errors import SettingsError
 from cultivar.record import Record
 from cultivar.settings import BusSettings
+from cultivar.stack.nats import has_port
 from cultivar.stack.parts import Announced, NotReadyError, Place
 
 _SECONDS: Final = 1.0
@@ -33,6 +34,8 @@ class NatsAnswers(Record):
     """Its address; one of several, with commas, is enough."""
     server: str = ""
     """The name that it must have; so nobody else is taken for it who has its port."""
+    ports: Path | None = None
+    """The folder where it must say itself that the port is its own; None: nobody asks."""
     about: str = ""
     """What else there is to know about it."""
 
@@ -61,6 +64,8 @@ class NatsAnswers(Record):
         info = _info(host, port)
         if self.server and info.get("server_name") != self.server:
             raise NotReadyError(f"Another server has the port {port}.")
+        if self.ports is not None and not has_port(self.ports, port):
+            raise NotReadyError(f"The server has not said that the port {port} is its own.")
         if not info.get("jetstream"):
             raise NotReadyError(f"The server on {host}:{port} has no JetStream.")
         said = (f"NATS {info.get('version', '')}", self.about)
@@ -82,7 +87,7 @@ class FileOpens(Record):
         """Where it is."""
         try:
             open_bus(BusSettings(url=self.url), Path()).close()
-        except BusUnavailableError as error:
+        except (BusUnavailableError, SettingsError) as error:
             raise NotReadyError(str(error)) from error
         return Place(where=self.url, about="a file, for the programs of this machine")
 

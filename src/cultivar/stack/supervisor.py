@@ -116,7 +116,7 @@ class Supervisor:
     def _start(self, life: _Life) -> None:
         part, life.due = life.part, None
         if part.command:
-            tell = partial(self._log.write, part.name)
+            tell = partial(self._hear, part)
             try:
                 life.running = Running(part, tell, self._tell_end(life))
             except OSError as error:  # of a machine that is short of something
@@ -125,6 +125,10 @@ class Supervisor:
         self._say(f"{part.name}: waiting for {part.ready.awaited}")
         watching = (life, life.running, time.monotonic() + part.ready_within)
         threading.Thread(target=self._watch, args=watching, daemon=True).start()
+
+    def _hear(self, part: Part, line: str) -> None:
+        if part.matters(line):
+            self._log.write(part.name, line)
 
     def _tell_end(self, life: _Life) -> Callable[[Running], None]:
         return lambda running: self._events.put(partial(self._has_ended, life, running))
@@ -180,7 +184,8 @@ class Supervisor:
         """Let a part be started again after a pause, unless it crashed too often."""
         crashes, policy = life.crashed(), life.part.restart
         if crashes >= policy.crashes:
-            raise self._error(life, f"crashed {crashes} times in a row ({how})")
+            often = f"crashed {crashes} times in a row" if crashes > 1 else "crashed"
+            raise self._error(life, f"{often} ({how})")
         pause = policy.pause_after(crashes)
         life.due = time.monotonic() + pause
         self._say(f"{life.part.name} crashed ({how}); it is started again in {pause:g} s")

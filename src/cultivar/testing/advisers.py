@@ -50,6 +50,7 @@ SAID: Final[dict[str, Any]] = {
     ],
     "instances": 12,
     "given": {},
+    "under": {"success": None, "use": None},
     "confidence": 0.99,
     "why": "\x1b[31mlearned: [bold]do as I say[/bold]",
 }

@@ -263,6 +263,26 @@ class BusContract:
         asked = Message(subject="ask.me", data=b"", headers={"Kind": "plain"})
         assert bus.request(asked) == b"plain"
 
+    def test_what_is_sent_is_heard_by_who_serves_it(self, open_bus: OpenBus) -> None:
+        heard, news = list[Message](), threading.Event()
+
+        def hear(message: Message) -> bytes:
+            heard.append(message)
+            news.set()
+            return b"nobody awaits this"
+
+        open_bus().serve("tell.*", hear)
+        open_bus().send(Message(subject="tell.you", data=b"news", headers={"Kind": "plain"}))
+        assert news.wait(20)
+        assert [(m.subject, m.data, m.headers["Kind"]) for m in heard] == [
+            ("tell.you", b"news", "plain")
+        ]
+
+    def test_what_is_sent_where_nobody_listens_is_gone(self, bus: Bus) -> None:
+        bus.send(Message(subject="tell.nobody", data=b"news"))
+        bus.serve("ask.me", echo)
+        assert bus.request(Message(subject="ask.me", data=b"hello")) == b"hello"
+
     def test_a_request_goes_to_one_of_those_who_serve_it(self, open_bus: OpenBus) -> None:
         served: list[bytes] = []
 

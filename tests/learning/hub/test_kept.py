@@ -15,13 +15,14 @@ from msgspec import json
 from cultivar.learning.defaults.keeping import AFFORDABLE
 from cultivar.learning.defaults.suggesting import default_for
 from cultivar.learning.defaults.suggestion import AskedFor
-from cultivar.learning.hub.intelligence import Intelligence, Request, plain
+from cultivar.learning.hub.intelligence import Intelligence, Question, Request, plain
 from cultivar.learning.hub.metrics import Metrics
 from cultivar.learning.hub.snapshots import Snapshots
 from cultivar.learning.hub.store import HubStore
 from cultivar.learning.telling.messages import decoded
 from cultivar.ledger.database import connect
 from cultivar.ledger.tallying import Judgement
+from cultivar.record import replace
 from cultivar.testing.hubs import TEMPLATE, told
 
 REQUEST = Request(action="suggest_defaults", template_id=TEMPLATE, given={"web": True})
@@ -72,6 +73,17 @@ def test_a_hub_that_begins_anew_believes_what_was_kept(store: HubStore) -> None:
                 TEMPLATE, "backend", {key: Judgement(body=body, uses=judgement.uses)}
             )
     assert answered(store)["suggested_answers"] == {}
+
+
+def test_a_hub_says_for_which_questions_it_had_no_time(store: HubStore) -> None:
+    questions = tuple(Question(name=name) for name in ("backend", "web", "ttl"))
+    asked = replace(REQUEST, given={}, questions=questions)
+    for seconds, not_reached in ((0.0, ["web", "ttl"]), (60.0, list[str]())):
+        with closing(Snapshots(0)) as snapshots:
+            answers = Intelligence(store, snapshots, Metrics(), longest_work=seconds)
+            found = answers.answer(asked)
+        assert "backend" in found["suggestions"]
+        assert found["not_reached"] == not_reached
 
 
 def _everything_kept(store: HubStore) -> dict[str, Judgement]:

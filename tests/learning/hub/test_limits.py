@@ -11,7 +11,7 @@ from cultivar.bus.base import Bus
 from cultivar.errors import UnavailableError
 from cultivar.learning.hub.hub import Hub, HubSettings
 from cultivar.learning.hub.limits import Limits
-from cultivar.learning.hub.snapshots import Snapshots
+from cultivar.learning.hub.snapshots import Partial, Snapshots
 from cultivar.learning.hub.store import HubStore
 from cultivar.testing.clock import SteppedClock
 from cultivar.testing.hubs import Places, counted, messages, told, wait_for
@@ -59,6 +59,24 @@ def test_what_takes_long_is_answered_as_it_was_and_worked_out_meanwhile() -> Non
         clock.advance(100)
         assert snapshots.get("t", "q", slowly) == 0
         assert wait_for(lambda: snapshots.get("t", "q", slowly) == 1)
+
+
+def test_an_answer_in_part_is_never_kept_as_if_it_were_whole() -> None:
+    """Nothing has changed and no time has passed, and yet it is worked out further."""
+    clock, answers = SteppedClock(), iter([Partial(answer=1), Partial(answer=2), 3, 4])
+
+    def slowly() -> object:
+        time.sleep(0.1)
+        return next(answers)
+
+    with closing(Snapshots(5, clock.time.now)) as snapshots:
+        assert snapshots.get("t", "q", slowly) == 1
+        snapshots.renewals.wait()
+        assert snapshots.get("t", "q", slowly) == 2
+        snapshots.renewals.wait()
+        assert [snapshots.get("t", "q", slowly) for _ in range(3)] == [3] * 3
+        snapshots.renewals.wait()
+        assert snapshots.get("t", "q", slowly) == 3
 
 
 def test_what_was_kept_is_answered_while_the_database_is_down() -> None:

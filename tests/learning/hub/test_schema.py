@@ -106,3 +106,28 @@ def test_hubs_that_start_at_once_bring_it_up_to_date_once(old: str) -> None:
     assert failed == []
     with closing(HubStore(old)) as store:
         assert counted(store) == 4
+
+
+def test_the_counts_of_schema_2_get_room_for_changes(postgres: PostgresServer) -> None:
+    with postgres.database() as url:
+        with closing(HubStore(url)) as store:
+            store.ingest([decoded(json.encode(told(each))) for each in range(3)])
+        room, names = filled(url)
+        with psycopg.connect(url) as connection:
+            connection.execute("UPDATE hub_version SET number = 2")
+            for name in names:
+                connection.execute(f"ALTER TABLE {name} RESET (fillfactor)".encode())
+        assert filled(url) == ([None, None], names)
+        with closing(HubStore(url)) as store:
+            assert counted(store) == 3
+        assert filled(url) == (room, names)
+
+
+def filled(url: str) -> tuple[list[str | None], list[str]]:
+    """How the tables of the counts are filled, and their names."""
+    with psycopg.connect(url) as connection:
+        found = connection.execute(
+            "SELECT array_to_string(reloptions, ','), relname FROM pg_class "
+            "WHERE relname IN ('answer_stats', 'combination_stats') ORDER BY relname"
+        ).fetchall()
+    return [each[0] for each in found], [each[1] for each in found]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from cultivar.errors import BudgetSpentError, StoreUnavailableError
-from cultivar.ledger.base import ModelCall
+from cultivar.ledger.base import Fits, ModelCall, Reserved
 from cultivar.ledger.sql import open_ledger
-from cultivar.llm.base import Message
-from cultivar.llm.bridge.allowance import Allowances, Most
-from cultivar.llm.bridge.protocol import BridgeBudgetSpentError
+from cultivar.llm.base import Message, ProviderError
+from cultivar.llm.bridge.allowance import Allowances, Planned
+from cultivar.llm.bridge.protocol import BridgeBudgetSpentError, RefusedRequestError
 from cultivar.llm.door import Door
 from cultivar.settings import BridgeSettings
 from cultivar.testing.bridges import Bridges, ask
@@ -153,7 +153,7 @@ def test_one_instance_cannot_keep_the_others_out(on_a_server: Bridges) -> None:
     assert set(ended) == {"fine", "busy"}
 
 
-ONE = Most(model="any", tokens=1)
+ONE = Planned(call=a_call(""), tokens=1)
 
 
 def test_slow_requests_of_one_instance_keep_no_other_from_the_model(bridges: Bridges) -> None:
@@ -186,10 +186,17 @@ class Brittle(MemoryCallRecord):
 
     is_down = False
 
-    def add_call(self, call: ModelCall) -> None:
+    def begin_call(self, call: ModelCall, most: Reserved, fits: Fits) -> int | None:
+        self._check()
+        return super().begin_call(call, most, fits)
+
+    def end_call(self, begun: int, call: ModelCall | None) -> None:
+        self._check()
+        super().end_call(begun, call)
+
+    def _check(self) -> None:
         if self.is_down:
             raise StoreUnavailableError("The ledger is down.")
-        super().add_call(call)
 
 
 def test_a_call_that_could_not_be_recorded_is_before_the_next_one() -> None:
@@ -219,8 +226,8 @@ def test_a_limit_is_overrun_by_one_call_at_most(costs: list[int], limit: int, wo
 
     def spend(cost: int) -> None:
         try:
-            most = Most(model="any", tokens=cost)
-            with allowances.share("one", time.monotonic() + 30, most) as share:
+            planned = Planned(call=a_call(""), tokens=cost)
+            with allowances.share("one", time.monotonic() + 30, planned) as share:
                 share.pay(a_call(share.name, tokens=cost))
         except BudgetSpentError:
             return
@@ -238,5 +245,127 @@ def test_a_ledger_that_is_down_is_told_as_something_that_passes(bridges: Bridges
     bridges.service.enqueue(Say("fine"))
     bridges.bridge(record=record)
     bus = bridges.bus()
-    assert ask(bus, "one")["content"] == "fine"
     assert ask(bus, "one")["reason"] == "busy"
+    record.is_down = False
+    assert ask(bus, "one")["content"] == "fine"
+
+
+@pytest.fixture(params=["file", "server"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    if request.param == "file":
+        yield f"sqlite:///{tmp_path / 'shared.db'}"
+        return
+    with request.getfixturevalue("postgres").database() as address:
+        yield address
+
+
+def on_the_record(stack: ExitStack, url: str, **limits: Any) -> Allowances:
+    """What a bridge of its own allows, on a record that is shared."""
+    ledger = stack.enter_context(closing(open_ledger(url)))
+    return Allowances(ledger.calls, BridgeSettings(**limits), lambda: NOON)
+
+
+def test_two_bridges_together_overrun_a_budget_by_one_call_at_most(
+    url: str, opened: ExitStack
+) -> None:
+    both = [on_the_record(opened, url, money=None, tokens=1000) for _ in range(2)]
+    planned = Planned(call=a_call("", tokens=10), tokens=300)
+    spent: list[int] = []
+
+    def spend(number: int) -> None:
+        try:
+            with both[number % 2].share("one", time.monotonic() + 60, planned) as share:
+                time.sleep(0.02)
+                share.pay(a_call(share.name, tokens=270))
+                spent.append(270)
+        except BudgetSpentError:
+            return
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(spend, range(16)))
+    assert sum(spent) == 4 * 270
+
+
+def test_the_calls_of_one_bridge_are_known_to_the_other(url: str, opened: ExitStack) -> None:
+    first, second = (on_the_record(opened, url, calls=1) for _ in range(2))
+    with first.share("one", 0, ONE), pytest.raises(RefusedRequestError, match="under way"):
+        second.share("one", 0, ONE).__enter__()
+    with second.share("one", 0, ONE):
+        pass
+
+
+def test_a_bridge_hears_that_the_call_of_another_is_over(url: str, opened: ExitStack) -> None:
+    first, second = (on_the_record(opened, url, money=None, calls=2) for _ in range(2))
+    with ExitStack() as held, ThreadPoolExecutor(1) as pool:
+        for _ in range(2):
+            held.enter_context(first.share("one", 0, ONE))
+        waiting = pool.submit(lambda: second.share("one", time.monotonic() + 20, ONE).__enter__())
+        time.sleep(0.2)
+        held.close()
+        assert waiting.result().name.startswith("bridge:one:")
+
+
+def test_a_bridge_that_died_leaves_what_its_prompts_may_cost(url: str, opened: ExitStack) -> None:
+    now = [NOON]
+    planned = Planned(call=a_call("", tokens=40), tokens=200)
+    ledger = opened.enter_context(closing(open_ledger(url)))
+    settings = BridgeSettings(money=None, tokens=100)
+    died = Allowances(ledger.calls, settings, lambda: now[0])
+    opened.enter_context(died.share("one", 0, planned))  # and never leaves it
+    opened.enter_context(died.share("two", 0, planned))
+    survivor = Allowances(ledger.calls, settings, lambda: now[0])
+    with pytest.raises(RefusedRequestError):
+        survivor.share("one", 0, planned).__enter__()
+    now[0] += 3600
+    with survivor.share("one", 0, planned) as share:
+        assert ledger.calls.usage(share.name).tokens == 80
+
+
+def test_a_prompt_that_was_sent_in_vain_is_counted_and_the_record_says_so(
+    bridges: Bridges,
+) -> None:
+    bridges.service.enqueue(Say("too late", delay=30.0))
+    bridges.bridge(model=bridges.model(timeout=0.5), money=None)
+    words = "Which cache? " * 100
+    told = ask(bridges.bus(), "one", retries=0, messages=[{"role": "user", "content": words}])
+    assert told["reason"] == "provider"
+    assert wait_for(lambda: bool(bridges.record.calls))
+    (call,) = bridges.record.calls
+    assert (call.prompt_tokens, call.completion_tokens) == (len(words) // 4, 0)
+    assert f"about {len(words) // 4} tokens are counted" in call.error
+
+
+def test_what_was_told_before_it_broke_off_is_counted(bridges: Bridges) -> None:
+    bridges.service.enqueue(Say("one two three four", until=2))
+    bridges.bridge(money=None)
+    with pytest.raises(ProviderError):
+        bridges.provider().stream(a_request(), lambda _: None)
+    (call,) = bridges.record.calls
+    prompt = sum(len(each.content.encode()) for each in a_request().messages)
+    assert call.prompt_tokens == -(-prompt // 4) + len("one two ") // 4
+
+
+def test_what_a_provider_refused_costs_nothing(bridges: Bridges) -> None:
+    bridges.service.enqueue(Fail(429), Fail(500))
+    bridges.bridge(money=None)
+    bus = bridges.bus()
+    for _ in range(2):
+        assert ask(bus, "one", retries=0)["reason"] == "provider"
+    assert [call.prompt_tokens for call in bridges.record.calls] == [0, 0]
+
+
+def test_attempts_in_vain_are_counted_beside_the_one_that_was_answered(bridges: Bridges) -> None:
+    bridges.service.enqueue(Say("too late", delay=30.0), Say("fine"))
+    bridges.bridge(model=bridges.model(timeout=0.5), money=None)
+    assert ask(bridges.bus(), "one", retries=1)["content"] == "fine"
+    (call,) = bridges.record.calls
+    assert (call.prompt_tokens, call.error) == (11 + 3, "")
+    assert call.prompt == {"messages": 1, "characters": 12, "unanswered_tokens": 3}
+
+
+def test_a_call_that_was_never_made_costs_nothing() -> None:
+    record = MemoryCallRecord()
+    allowances = Allowances(record, BridgeSettings(), lambda: NOON)
+    with allowances.share("one", 0, ONE) as share:
+        assert record.usage(share.name).calls == 1
+    assert record.usage(share.name).calls == 0

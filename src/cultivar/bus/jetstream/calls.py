@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
-from cultivar.bus.answering import Reply, answer, parts_of
+from cultivar.bus.answering import ERROR, Reply, answer, parts_of
 from cultivar.bus.base import BusUnavailableError, Message, Responder
+from cultivar.bus.fairness import FairShare, most_of_one
 from cultivar.bus.jetstream.client import FAILURES, Client, Received, Subscription
 from cultivar.bus.jetstream.connection import Connection, Session, headers_of, is_unheard
 from cultivar.errors import UnavailableError
+from cultivar.record import Record
 
 _LOG = logging.getLogger(__name__)
 
 _QUEUE = "cultivar"
 """Who serves one subject is one queue group: each request goes to one of them."""
+
+_WAITING = 32
+"""How many requests of one sender may wait."""
+
+_BUSY = "Too many requests of yours wait here. Ask again in a while."
 
 _LOOK_SECONDS = 0.5
 
@@ -77,28 +83,35 @@ class _Call:
         )
 
 
+class Service(Record):
+    """What is answered, as `Bus.serve` has it."""
+
+    subject: str
+    responder: Responder
+    workers: int
+    busy: bytes
+
+
 class JetStreamResponder:
     """Answers requests in the background; who serves the same subject shares them.
 
     Args:
         connection: The connection.
-        subject: On what, with wildcards.
-        responder: What to answer.
-        workers: How many requests are worked on at a time.
+        service: What is answered.
     """
 
-    def __init__(
-        self, connection: Connection, subject: str, responder: Responder, workers: int
-    ) -> None:
-        self._connection, self._subject, self._responder = connection, subject, responder
-        self._free = asyncio.Semaphore(workers)
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix=f"bus-{subject}")
+    def __init__(self, connection: Connection, service: Service) -> None:
+        self._connection, self._service = connection, service
+        workers, name = service.workers, f"bus-{service.subject}"
+        most = most_of_one(service.subject, workers)
+        self._share = FairShare(workers, most, _WAITING)
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix=name)
         self._closing = threading.Event()
         self._session: Session | None = None
         self._subscription: Subscription | None = None
         self._trouble = ""
         connection.run(self._subscribe())
-        self._thread = threading.Thread(target=self._keep, name=f"bus-{subject}", daemon=True)
+        self._thread = threading.Thread(target=self._keep, name=name, daemon=True)
         self._thread.start()
 
     @property
@@ -116,6 +129,7 @@ class JetStreamResponder:
             self._connection.run(self._unsubscribe())
         except UnavailableError as error:
             _LOG.warning("%s", error)
+        self._share.join()
         self._pool.shutdown()
 
     def _keep(self) -> None:
@@ -137,7 +151,7 @@ class JetStreamResponder:
         async def receive(received: Received) -> None:
             await self._received(client, received)
 
-        self._subscription = await client.subscribe(self._subject, _QUEUE, receive)
+        self._subscription = await client.subscribe(self._service.subject, _QUEUE, receive)
         await client.flush()
         self._session = session
 
@@ -146,12 +160,21 @@ class JetStreamResponder:
             await self._subscription.drain()
 
     async def _received(self, client: Client, received: Received) -> None:
-        """Wait for a free worker, so that no more is taken than can be worked on."""
-        await self._free.acquire()
-        work = asyncio.get_running_loop().run_in_executor(
-            self._pool, self._answer, client, received
-        )
-        work.add_done_callback(lambda _: self._free.release())
+        """Have it answered at its sender's turn; what comes too fast is refused right here."""
+
+        def begin() -> None:
+            self._pool.submit(self._work, client, received)
+
+        if not self._share.queue(received.subject, begin) and received.reply:
+            refusal = {} if self._service.busy else {ERROR: _BUSY}
+            with suppress(*FAILURES):
+                await client.publish(received.reply, self._service.busy, headers=refusal or None)
+
+    def _work(self, client: Client, received: Received) -> None:
+        try:
+            self._answer(client, received)
+        finally:
+            self._share.leave(received.subject)
 
     def _answer(self, client: Client, received: Received) -> None:
         message = Message(
@@ -164,7 +187,7 @@ class JetStreamResponder:
             self._connection.run(sent)
 
         try:
-            answer(self._responder, message, send if received.reply else _drop)
+            answer(self._service.responder, message, send if received.reply else _drop)
         except (UnavailableError, *FAILURES) as error:
             _LOG.warning("an answer could not be sent: %s", error)
 

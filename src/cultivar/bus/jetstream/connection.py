@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import threading
 from collections.abc import Coroutine
@@ -23,16 +24,25 @@ from cultivar.bus.base import (
     matches,
 )
 from cultivar.bus.jetstream.client import FAILURES, Client, Received, address_of, connect, is_denial
+from cultivar.bus.jetstream.streams import (
+    NO_ROOM,
+    NOT_FOUND,
+    Configuration,
+    changed,
+    configuration,
+    in_words,
+    smaller,
+)
 from cultivar.settings import BusSettings
 
-Given = TypeVar("Given")
+_LOG = logging.getLogger(__name__)
 
-_NANO = 1_000_000_000
+Given = TypeVar("Given")
 
 _LAST_WORDS = 0.01
 """Seconds in which what was cancelled ends, and sockets close."""
 
-_STREAM_NOT_FOUND = 10059
+_EDIT = "Who looks after the server can change it; `cultivar doctor` shows it until then."
 
 _DENIED_PUBLISH = re.compile(r'permissions violation for publish to "?([^"]+)"?', re.IGNORECASE)
 
@@ -76,6 +86,21 @@ class Session:
         for token, future in list(self.waiting.items()):
             if self.subjects[token].lower() == refused[1].lower() and not future.done():
                 future.set_exception(denied(self.subjects[token]))
+
+    async def unless_denied(self, subject: str, asking: Coroutine[Any, Any, Given]) -> Given:
+        """What is answered on a subject, or at once that we may not ask there."""
+        token, denial = f"asked {id(asking)}", asyncio.get_running_loop().create_future()
+        self.waiting[token], self.subjects[token] = denial, subject
+        answer = asyncio.ensure_future(asking)
+        try:
+            await asyncio.wait({answer, denial}, return_when=asyncio.FIRST_COMPLETED)
+            if denial.done() and not answer.done():
+                denial.result()
+            return await answer
+        finally:
+            answer.cancel()
+            denial.cancel()
+            del self.waiting[token], self.subjects[token]
 
     async def lost(self) -> None:
         """Tell all who wait for acknowledgements, which will not come."""
@@ -126,6 +151,7 @@ class Connection:
         self._thread.start()
         self._connecting = asyncio.Lock()
         self._session: Session | None = None
+        self._compared: set[str] = set()
         self.closed = False
         try:
             self.run(self.session())
@@ -167,14 +193,50 @@ class Connection:
         )
 
     async def ensure(self, stream: Stream) -> None:
-        """Make a stream, where it is missing.
+        """Make a stream where it is missing; else have it as the settings say, where we may.
 
         Raises:
             BusUnavailableError: The server does not say that it is there.
         """
-        answer = await self.api(f"STREAM.INFO.{stream.name}", {}, (_STREAM_NOT_FOUND,))
+        answer = await self._info(stream)
         if "error" in answer:
-            await self.api(f"STREAM.CREATE.{stream.name}", self._configuration(stream))
+            await self._create(configuration(stream, self.settings))
+        elif stream.name not in self._compared:
+            self._compared.add(stream.name)
+            await self._update(stream, answer)
+
+    async def complaints(self) -> tuple[str, ...]:
+        """Which streams are there and not as the settings say; one that we may not see is not."""
+        said: list[str] = []
+        for stream in self.streams:
+            with suppress(BusUnavailableError, *FAILURES):
+                answer = await self._info(stream)
+                wanted = configuration(stream, self.settings)
+                said.append(in_words(stream.name, answer.get("config", wanted), wanted))
+        return tuple(filter(None, said))
+
+    async def _info(self, stream: Stream) -> dict[str, Any]:
+        return await self.api(f"STREAM.INFO.{stream.name}", {}, (NOT_FOUND,))
+
+    async def _create(self, wanted: Configuration) -> None:
+        """Make a stream; a smaller one where the server has no room for all of it."""
+        subject, smallest = f"STREAM.CREATE.{wanted['name']}", smaller(wanted)
+        while smallest is not None:
+            if "error" not in await self.api(subject, wanted, NO_ROOM):
+                return
+            wanted, smallest = smallest, smaller(smallest)
+        await self.api(subject, wanted)
+
+    async def _update(self, stream: Stream, info: dict[str, Any]) -> None:
+        wanted = configuration(stream, self.settings)
+        change, found, why = changed(info, wanted), info["config"], ""
+        if change is not None:
+            try:
+                found = (await self.api(f"STREAM.UPDATE.{stream.name}", change))["config"]
+            except BusUnavailableError as error:
+                why = error.what
+        if said := in_words(stream.name, found, wanted):
+            _LOG.warning("%s", f"{said} {why} {_EDIT}".replace("  ", " "))
 
     def is_kept(self, subject: str) -> bool:
         """Whether a stream is known to keep a subject, since we are connected."""
@@ -197,11 +259,10 @@ class Connection:
             body: With what.
             allowed: Codes of errors that are an answer too.
         """
-        session = await self.session()
+        session, name = await self.session(), f"$JS.API.{subject}"
+        asking = session.client.request(name, encode(body), timeout=self.settings.timeout)
         try:
-            message = await session.client.request(
-                f"$JS.API.{subject}", encode(body), timeout=self.settings.timeout
-            )
+            message = await session.unless_denied(name, asking)
         except NoRespondersError as error:
             raise BusUnavailableError(
                 f"The server at {address_of(self.settings)} has no JetStream, or not yet.",
@@ -230,28 +291,6 @@ class Connection:
             task.cancel()
         self.loop.run_until_complete(asyncio.sleep(_LAST_WORDS))
         self.loop.close()
-
-    def _configuration(self, stream: Stream) -> dict[str, Any]:
-        age = int(stream.max_age * _NANO)
-        window = int(self.settings.duplicate_window * _NANO)
-        return {
-            "name": stream.name,
-            "subjects": list(stream.subjects),
-            "retention": "limits",
-            "storage": "file",
-            "discard": "new" if stream.max_bytes < 0 else "old",
-            "max_age": age,
-            "max_bytes": _least(stream.max_bytes, self.settings.stream_max_bytes),
-            "max_msgs": -1,
-            "max_consumers": -1,
-            "num_replicas": self.settings.replicas,
-            "duplicate_window": min(window, age) if age else window,
-        }
-
-
-def _least(*limits: int) -> int:
-    """The lowest limit; -1 is none."""
-    return min((each for each in limits if each >= 0), default=-1)
 
 
 def is_unheard(message: Received) -> bool:

@@ -22,6 +22,7 @@ from cultivar.bus.base import (
 from cultivar.bus.jetstream.client import FAILURES, Received, Subscription
 from cultivar.bus.jetstream.connection import Connection, Session, is_unheard
 from cultivar.bus.jetstream.publishing import store
+from cultivar.bus.owning import OwnedError, is_another_s
 
 _NANO = 1_000_000_000
 
@@ -33,6 +34,15 @@ _NO_MORE = ("404", "408")
 
 _FULL = ("409", "Message Size Exceeds MaxBytes")
 """What it says where the next message is more than was asked for."""
+
+_OWNER = "owner: "
+"""How the description of a consumer begins that has one."""
+
+_NO_CONSUMER = (10014,)
+"""The code of the error that there is no such consumer."""
+
+_DEFERENCE = 0.5
+"""Seconds in which who takes a consumer over makes it anew, before who had it would."""
 
 _GRACE = 2.0
 """Seconds that the server may take to say that there is nothing."""
@@ -81,10 +91,21 @@ class JetStreamSource:
         self._inbox = ""
         self._arrivals = _Arrivals()
         self._subscription: Subscription | None = None
+        self._was_ours = False
         # What is published without JetStream from now on would be lost without the stream; where
         # the server does not answer, it is made as soon as it does.
         with suppress(BusUnavailableError):
             connection.run(connection.ensure(stream))
+
+    def claim(self) -> None:
+        """Make the consumer its owner's, where it has one.
+
+        Raises:
+            OwnedError: It is another's, and not taken over.
+            BusUnavailableError: The server does not say that it is ours now.
+        """
+        if self._policy.owner:
+            self._connection.run(self._claim(takes_over=self._policy.takes_over))
 
     def fetch(self, limit: int, wait: float) -> Sequence[Delivery]:
         """The next messages; none after `wait` seconds without one."""
@@ -132,11 +153,7 @@ class JetStreamSource:
 
     async def _prepare(self, session: Session) -> None:
         """Make what is missing on the server, and listen for messages."""
-        await self._connection.ensure(self._stream)
-        await self._connection.api(
-            f"CONSUMER.DURABLE.CREATE.{self._stream.name}.{self.durable}",
-            {"stream_name": self._stream.name, "config": self._configuration()},
-        )
+        await self._claim()
         if self._subscription is not None:
             await _forget(self._subscription)
         self._inbox = session.client.new_inbox()
@@ -146,9 +163,37 @@ class JetStreamSource:
         )
         self._session = session
 
+    async def _claim(self, *, takes_over: bool = False) -> None:
+        """Make what is missing on the server, unless the consumer is another's."""
+        stream, durable = self._stream.name, self.durable
+        await self._connection.ensure(self._stream)
+        if takes_over and is_another_s(await self._owner(), self._policy.owner):
+            # What the other one has done is not done here: it begins anew.
+            await self._connection.api(f"CONSUMER.DELETE.{stream}.{durable}", {}, _NO_CONSUMER)
+        elif self._was_ours and not await self._owner():
+            await asyncio.sleep(_DEFERENCE)
+        await self._check_owner()
+        configuration = {"stream_name": stream, "config": self._configuration()}
+        await self._connection.api(f"CONSUMER.DURABLE.CREATE.{stream}.{durable}", configuration)
+        await self._check_owner()  # another may have made it just now
+        self._was_ours = bool(self._policy.owner)
+
+    async def _check_owner(self) -> None:
+        if self._policy.owner and is_another_s(owner := await self._owner(), self._policy.owner):
+            raise OwnedError(self.durable, owner)
+
+    async def _owner(self) -> str:
+        """Whose the consumer is; empty where there is none, or it is nobody's."""
+        subject = f"CONSUMER.INFO.{self._stream.name}.{self.durable}"
+        found = await self._connection.api(subject, {}, _NO_CONSUMER)
+        said = str(found.get("config", {}).get("description", ""))
+        return said.removeprefix(_OWNER) if said.startswith(_OWNER) else ""
+
     def _configuration(self) -> dict[str, Any]:
+        owner = self._policy.owner
         return {
             "durable_name": self.durable,
+            "description": f"{_OWNER}{owner}" if owner else "",
             "deliver_policy": "all",
             "ack_policy": "explicit",
             "ack_wait": int(self._policy.lease * _NANO),

@@ -29,6 +29,15 @@ _PAUSES = (0.01, 0.05, 0.2, 0.5)
 _tokens = count()
 
 
+async def send(connection: Connection, message: Message) -> None:
+    """Send a message that no stream keeps; `Bus.send` says what it raises."""
+    client = (await connection.session()).client
+    try:
+        await client.publish(message.subject, message.data, headers=headers_of(message))
+    except FAILURES as error:
+        raise _explained(connection, message, error) from error
+
+
 async def store(connection: Connection, messages: Sequence[Message]) -> list[CultivarError | None]:
     """Why each message is not stored; None where it is.
 
@@ -121,6 +130,15 @@ async def _attempt_again(
     return await _attempt(connection, messages)
 
 
+def _explained(connection: Connection, message: Message, error: Exception) -> CultivarError:
+    if isinstance(error, MaxPayloadError):
+        return TooLargeError(
+            f"A message of {len(message.data)} bytes on {message.subject!r} is too large.",
+            "Raise `max_payload` in the configuration of `nats-server`, or send less.",
+        )
+    return connection.unavailable(error)
+
+
 class _Flight:
     """Messages under way together, as many at a time as the settings allow."""
 
@@ -174,16 +192,8 @@ class _Flight:
             )
         except FAILURES as error:
             if not future.done():
-                future.set_exception(self._explained(message, error))
+                future.set_exception(_explained(self._connection, message, error))
         return future
-
-    def _explained(self, message: Message, error: Exception) -> CultivarError:
-        if isinstance(error, MaxPayloadError):
-            return TooLargeError(
-                f"A message of {len(message.data)} bytes on {message.subject!r} is too large.",
-                "Raise `max_payload` in the configuration of `nats-server`, or send less.",
-            )
-        return self._connection.unavailable(error)
 
     async def _settle(self, sent: Sequence[Acknowledgement]) -> None:
         """Wait for as long as acknowledgements keep coming."""

@@ -13,22 +13,23 @@ from uuid import uuid4
 
 from cultivar.bus.answering import Reply, answer, parts_of
 from cultivar.bus.base import BusUnavailableError, Message, Responder, matches
+from cultivar.bus.fairness import FairShare, most_of_one
 from cultivar.bus.onfile.database import BusFile
 from cultivar.errors import UnavailableError
 
 _LOG = logging.getLogger(__name__)
-
-_REPLY_INTERVAL = 0.01
-"""Seconds in which a reply of another process is seen."""
-
-_REQUEST_INTERVAL = 0.03
-"""Seconds in which a request of another process is seen; a responder looks all day long."""
 
 _LINGER = 0.2
 """Seconds after which a responder looks whether it should end."""
 
 _KEPT = 600.0
 """Seconds that a reply waits for who asked."""
+
+_TOLD = "told:"
+"""What the id of a message begins with for which nobody awaits a reply."""
+
+_TOLD_SECONDS = 5.0
+"""How long such a message waits for somebody who hears it."""
 
 
 def ask(file: BusFile, message: Message, timeout: float) -> Iterator[bytes]:
@@ -41,23 +42,33 @@ def ask(file: BusFile, message: Message, timeout: float) -> Iterator[bytes]:
             call.end()
 
 
+def send(file: BusFile, message: Message) -> None:
+    """Leave a message for who serves its subject just now; nobody replies."""
+    _leave(file, f"{_TOLD}{uuid4().hex}", message, _TOLD_SECONDS)
+
+
+def _leave(file: BusFile, request: str, message: Message, seconds: float) -> None:
+    """Leave a request, for so many seconds; what nobody waits for any more is removed."""
+    row = (request, message.subject, dumps(dict(message.headers)), message.data)
+    with file.changing() as connection:
+        now = time.time()
+        connection.execute("DELETE FROM replies WHERE until < ?", (now,))
+        connection.execute("DELETE FROM requests WHERE until < ?", (now,))
+        connection.execute(
+            "INSERT INTO requests (id, subject, headers, data, until) VALUES (?, ?, ?, ?, ?)",
+            (*row, now + seconds),
+        )
+
+
 class _Call:
     def __init__(self, file: BusFile, message: Message, timeout: float) -> None:
         self._file, self._subject, self._timeout = file, message.subject, timeout
         self._id, self._received = uuid4().hex, 0
-        request = (self._id, message.subject, dumps(dict(message.headers)), message.data)
-        with file.changing() as connection:
-            now = time.time()
-            connection.execute("DELETE FROM replies WHERE until < ?", (now,))
-            connection.execute("DELETE FROM requests WHERE until < ?", (now,))
-            connection.execute(
-                "INSERT INTO requests (id, subject, headers, data, until) VALUES (?, ?, ?, ?, ?)",
-                (*request, now + timeout),
-            )
+        _leave(file, self._id, message, timeout)
 
     def receive(self) -> Reply:
         """The next reply."""
-        reply = self._file.wait_for(self._find, self._timeout, _REPLY_INTERVAL)
+        reply = self._file.wait_for(self._find, self._timeout)
         if reply is None:
             raise BusUnavailableError(
                 f"Nobody on this machine answered on {self._subject!r}"
@@ -94,7 +105,7 @@ class FileResponder:
 
     def __init__(self, file: BusFile, subject: str, responder: Responder, workers: int) -> None:
         self._file, self._subject, self._responder = file, subject, responder
-        self._free = threading.Semaphore(workers)
+        self._share = FairShare(workers, most_of_one(subject, workers))
         self._closing = threading.Event()
         self._trouble = ""
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix=f"bus-{subject}")
@@ -114,17 +125,13 @@ class FileResponder:
 
     def _run(self) -> None:
         while not self._closing.is_set():
-            if not self._free.acquire(timeout=_LINGER):
-                continue
             taken = self._take()
-            if taken is None:
-                self._free.release()
-            else:
+            if taken is not None:
                 self._pool.submit(self._answer, *taken)
 
     def _take(self) -> tuple[str, Message] | None:
         try:
-            taken = self._file.wait_for(self._claim, _LINGER, _REQUEST_INTERVAL)
+            taken = self._file.wait_for(self._claim, _LINGER)
         except UnavailableError as error:
             self._trouble = str(error)
             _LOG.warning("%s", error)
@@ -134,22 +141,21 @@ class FileResponder:
         return taken
 
     def _claim(self) -> tuple[str, Message] | None:
-        """The oldest request that nobody has taken, now ours."""
-        now = time.time()
-        waiting = self._file.look(
-            "SELECT id, subject, headers, data FROM requests WHERE NOT taken AND until >= ?"
-            " ORDER BY rowid",
-            now,
-        )
-        for request, subject, headers, data in waiting:
-            if matches(self._subject, subject) and self._claimed(request):
-                return request, Message(subject=subject, data=data, headers=loads(headers))
+        """The oldest request that nobody has taken of who has the fewest in hand, now ours."""
+        waiting = self._file.look(_OLDEST, time.time())
+        for row, subject in sorted(waiting, key=lambda each: self._share.in_hand(each[1])):
+            if matches(self._subject, subject) and self._share.take(subject):
+                claimed = self._claimed(row)
+                if claimed is not None:
+                    request, headers, data = claimed
+                    return request, Message(subject=subject, data=data, headers=loads(headers))
+                self._share.leave(subject)
         return None
 
-    def _claimed(self, request: str) -> bool:
+    def _claimed(self, row: int) -> tuple[str, str, bytes] | None:
         with self._file.changing() as connection:
-            claim = "UPDATE requests SET taken = 1 WHERE id = ? AND NOT taken"
-            return connection.execute(claim, (request,)).rowcount == 1
+            found: list[tuple[str, str, bytes]] = connection.execute(_CLAIM, (row,)).fetchall()
+            return found[0] if found else None
 
     def _answer(self, request: str, message: Message) -> None:
         replies = _Replies(self._file, request)
@@ -158,7 +164,15 @@ class FileResponder:
         except UnavailableError as error:
             _LOG.warning("an answer could not be sent: %s", error)
         finally:
-            self._free.release()
+            self._share.leave(message.subject)
+            self._file.wake()
+
+
+_OLDEST = """
+SELECT min(rowid), subject FROM requests WHERE taken = 0 AND until >= ? GROUP BY subject ORDER BY 1
+"""
+
+_CLAIM = "UPDATE requests SET taken = 1 WHERE rowid = ? AND taken = 0 RETURNING id, headers, data"
 
 
 class _Replies:
@@ -166,7 +180,9 @@ class _Replies:
         self._file, self._request, self._number = file, request, 0
 
     def send(self, reply: Reply) -> None:
-        """Leave a reply for who asked."""
+        """Leave a reply for who asked, if somebody did."""
+        if self._request.startswith(_TOLD):
+            return
         row = (self._request, self._number, dumps(dict(reply.headers)), reply.data)
         with self._file.changing() as connection:
             connection.execute(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import math
 import sqlite3
 import threading
 import time
@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from cultivar.bus.base import BusUnavailableError
+from cultivar.bus.onfile.watching import Watch
+from cultivar.ownership import make_private
 
 Found = TypeVar("Found")
 
@@ -29,6 +31,10 @@ CREATE TABLE IF NOT EXISTS consumers (
     stream TEXT NOT NULL, durable TEXT NOT NULL, position INTEGER NOT NULL,
     PRIMARY KEY (stream, durable)
 );
+CREATE TABLE IF NOT EXISTS owners (
+    stream TEXT NOT NULL, durable TEXT NOT NULL, owner TEXT NOT NULL,
+    PRIMARY KEY (stream, durable)
+);
 CREATE TABLE IF NOT EXISTS deliveries (
     stream TEXT NOT NULL, durable TEXT NOT NULL, sequence INTEGER NOT NULL,
     attempt INTEGER NOT NULL, due REAL NOT NULL,
@@ -38,6 +44,7 @@ CREATE TABLE IF NOT EXISTS requests (
     id TEXT PRIMARY KEY, subject TEXT NOT NULL, headers TEXT NOT NULL, data BLOB NOT NULL,
     until REAL NOT NULL, taken INTEGER NOT NULL DEFAULT 0
 );
+CREATE INDEX IF NOT EXISTS requests_by_sender ON requests (taken, subject, until);
 CREATE TABLE IF NOT EXISTS replies (
     request TEXT NOT NULL, number INTEGER NOT NULL, headers TEXT NOT NULL, data BLOB NOT NULL,
     until REAL NOT NULL, PRIMARY KEY (request, number)
@@ -46,7 +53,7 @@ CREATE TABLE IF NOT EXISTS replies (
 
 
 class BusFile:
-    """The open file; what one process changes, the others see at their next look.
+    """The open file; what one process changes, the others see within some milliseconds.
 
     Args:
         path: The file; it is made if it is missing, readable by its owner alone.
@@ -59,9 +66,10 @@ class BusFile:
         self.path = path
         self._lock = threading.RLock()
         self._news = threading.Condition()
+        self._changes = 0
+        self._watch = Watch(path, self.wake)
         with self._explained():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+            make_private(path)
             self._connection = sqlite3.connect(
                 path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )
@@ -84,7 +92,13 @@ class BusFile:
                 self._connection.execute("ROLLBACK")
                 raise
             self._connection.execute("COMMIT")
+        self._watch.hasten()
+        self.wake()
+
+    def wake(self) -> None:
+        """Have all who wait look again."""
         with self._news:
+            self._changes += 1
             self._news.notify_all()
 
     def look(self, query: str, *values: object) -> list[Any]:
@@ -97,28 +111,36 @@ class BusFile:
             return self._connection.execute(query, values).fetchall()
 
     def wait_for(
-        self, find: Callable[[], Found | None], seconds: float, interval: float
+        self, find: Callable[[], Found | None], seconds: float, interval: float = math.inf
     ) -> Found | None:
-        """What `find` finds, looking again at every change here and every `interval` seconds.
+        """What `find` finds, looking again at every change and every `interval` seconds.
 
         Args:
             find: Looks; None says that there is nothing yet.
             seconds: After how long to give up.
-            interval: How soon a change by another process must be seen.
+            interval: How often to look without a change, where time alone brings something.
         """
         until = time.monotonic() + seconds
-        while (found := find()) is None:
-            left = until - time.monotonic()
-            if left <= 0:
-                return None
-            with self._news:
-                self._news.wait(min(interval, left))
+        with self._watch.awaited():
+            seen = self._changes
+            while (found := find()) is None:
+                left = until - time.monotonic()
+                if left <= 0:
+                    return None
+                seen = self._next_change(seen, min(interval, left))
         return found
+
+    def _next_change(self, seen: int, seconds: float) -> int:
+        with self._news:
+            self._news.wait_for(lambda: self._changes != seen, seconds)
+            return self._changes
 
     def close(self) -> None:
         """Close the file."""
+        self._watch.close()
         with self._lock:
             self._connection.close()
+        self.wake()
 
     @contextmanager
     def _explained(self) -> Generator[None]:

@@ -10,9 +10,10 @@ from typing import Any
 
 from cultivar.bus.base import ConsumePolicy, Delivery, Message, NoStreamError, Stream, matches
 from cultivar.bus.onfile.database import BusFile
+from cultivar.bus.onfile.owners import OWNER, check_owner, claim
 
-_INTERVAL = 0.05
-"""Seconds in which a consumer sees what another process published."""
+_INTERVAL = 0.2
+"""Seconds in which a consumer sees that a message is due again; what is new it sees sooner."""
 
 _PRUNE_SECONDS = 60.0
 
@@ -108,10 +109,12 @@ class FileSource:
         self._streams, self._file, self._policy = streams, file, policy
         self._key = (stream, durable)
         with file.changing() as connection:
+            claim(connection, self._key, policy)
             connection.execute("INSERT OR IGNORE INTO consumers VALUES (?, ?, 0)", self._key)
 
     def fetch(self, limit: int, wait: float) -> Sequence[Delivery]:
         """The next messages; none after `wait` seconds without one."""
+        self._check_owner(self._file.look(OWNER, *self._key))
         return self._file.wait_for(lambda: self._take(limit), wait, _INTERVAL) or ()
 
     def ack(self, deliveries: Sequence[Delivery]) -> None:
@@ -144,11 +147,15 @@ class FileSource:
                 [(due, *self._key, each.sequence, each.attempt) for each in deliveries],
             )
 
+    def _check_owner(self, found: Iterable[tuple[str]]) -> None:
+        check_owner(found, self._key, self._policy.owner)
+
     def _take(self, limit: int) -> Sequence[Delivery] | None:
         """What is due again, then what is new; None where there is neither."""
         if not self._file.look(_READY, *self._key, time.time(), self._key[0], *self._key):
             return None
         with self._file.changing() as connection:
+            self._check_owner(connection.execute(OWNER, self._key))
             now = time.time()
             again = (now + self._policy.lease, *self._key, *self._key, now, limit)
             taken = [row[0] for row in connection.execute(_AGAIN, again).fetchall()]

@@ -19,6 +19,7 @@ from cultivar.learning.defaults.suggestion import (
     Suggestion,
     why_together,
 )
+from cultivar.learning.evidence.conditions import Under
 from cultivar.learning.evidence.counts import key_of
 from cultivar.learning.evidence.rates import Interval
 from cultivar.model import Json
@@ -64,8 +65,10 @@ class _Suggested(Record):
     success: _Success | None = None
     rivals: tuple[_Success, ...] = ()
     given: dict[str, Any] = field(default_factory=dict[str, Any])
+    under: Under | None = None
 
     def checked(self, asked: AskedQuestion, given: Mapping[str, Json]) -> Suggestion:
+        own = _own_answers(given, self.given)
         found = Suggestion(
             question=asked.name,
             value=_own_value(asked, self.value),
@@ -76,7 +79,8 @@ class _Suggested(Record):
             success=self.success.checked(asked) if self.success else None,
             rivals=tuple(each.checked(asked) for each in self.rivals),
             instances=self.instances,
-            given=_own_answers(given, self.given),
+            given=own,
+            under=_own_names(own, self.under),
             confidence=self.confidence,
         )
         return replace(found, why=why_together(found))
@@ -89,6 +93,8 @@ class Advice(Record):
     """By question."""
     in_turn: bool = False
     """Whether it took what it suggests for given when it came to the questions after."""
+    not_reached: tuple[str, ...] = ()
+    """Questions for which there was no time; asked again it gets further."""
     error: str = ""
     kind: str = ""
     """Which error it is."""
@@ -151,3 +157,11 @@ def _own_answers(given: Mapping[str, Json], named: Mapping[str, Any]) -> dict[st
     if any(name not in given or key_of(given[name]) != key_of(named[name]) for name in named):
         raise OddAdviceError("it goes by answers that were not given")
     return {name: given[name] for name in given if name in named}
+
+
+def _own_names(given: Mapping[str, Json], under: Under | None) -> Under | None:
+    """What it goes by, all of it among what it says that it depends on."""
+    named = {under.success, under.use} - {None} if under else set[str]()
+    if not named <= given.keys():
+        raise OddAdviceError("it goes by answers that it does not name")
+    return under

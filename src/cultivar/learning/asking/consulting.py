@@ -16,7 +16,7 @@ from functools import partial
 from typing import Final
 
 from cultivar.bus.base import BusUnavailableError, Message
-from cultivar.bus.opening import Line
+from cultivar.bus.opening import Line, tells_first
 from cultivar.bus.subjects import INTELLIGENCE, subject_of
 from cultivar.errors import CultivarError
 from cultivar.learning.asking.advice import LONGEST, Advice, OddAdviceError, read_advice
@@ -36,6 +36,9 @@ _REMEMBERED: Final = 100
 
 _REST: Final = 60.0
 """Seconds after a failure in which no run asks: many in one process would all wait for nothing."""
+
+_REACHING: Final = 1 / 3
+"""The part of its time in which the bus must be open; one that hangs is not waited for longer."""
 
 _TOLD: Final = 300
 """Characters of what is told of a failure: some of it may be somebody else's."""
@@ -106,7 +109,7 @@ class LearnedByAll:
     def _answer_to(self, request: bytes, seconds: float) -> bytes:
         """What the hub answers; of more than an answer has, only so much is taken."""
         message, answer = Message(subject=self._subject, data=request), b""
-        for part in self._line.bus().stream(message, seconds):
+        for part in self._line.bus(seconds * _REACHING).stream(message, seconds):
             answer += part
             if len(answer) > LONGEST:
                 raise OddAdviceError("its answer is too long")
@@ -115,7 +118,7 @@ class LearnedByAll:
     def _struggle(self, error: Exception) -> None:
         """Tell what is wrong, once."""
         was, self._is_troubled = self._is_troubled, True
-        if not was:
+        if not was and tells_first(error):
             told = "".join(c if c.isprintable() else "�" for c in str(error)[:_TOLD])
             _LOG.warning("the hub is not asked in this run, the own ledger speaks: %s", told)
 

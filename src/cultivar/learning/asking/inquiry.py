@@ -54,9 +54,11 @@ class Inquiry(Record, dict=True):
         return json.encode(said)
 
     def foreseen(self, advice: Advice) -> Iterator[bytes]:
-        """The keys of the inquiries after it, if nothing is answered but as it is advised."""
+        """The keys of those after it that are answered too, if nothing is said against it."""
         given, last = dict(self.given), self.wanted
         for each in self._later:
+            if each.name in advice.not_reached:
+                return
             answer = advice.foreseen(last)
             if answer is not None:
                 given[last.name] = answer

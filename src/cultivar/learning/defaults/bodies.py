@@ -9,10 +9,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from msgspec import ValidationError, convert
+from msgspec import DecodeError, ValidationError, convert
+from msgspec import json as quickly
 
 from cultivar.learning.defaults.suggestion import Success, Suggestion
-from cultivar.learning.evidence.conditions import Effect
+from cultivar.learning.evidence.conditions import Effect, Under
 from cultivar.learning.evidence.rates import Interval
 from cultivar.record import Record, to_builtins
 
@@ -23,9 +24,30 @@ class Found(Record):
     suggestion: Suggestion | None
 
 
-def body_of(value: Found | Effect) -> str:
+class Stamp(Record):
+    """When something was worked out, and from how much."""
+
+    at: float
+    """Seconds since 1970."""
+    heard: int
+    """How often the template had been used, each instance's uses bounded."""
+
+
+class _Stamped(Record):
+    stamp: Stamp | None = None
+
+
+def body_of(value: Found | Effect, stamp: Stamp) -> str:
     """The JSON of it."""
-    return json.dumps(to_builtins(value), separators=(",", ":"))
+    return json.dumps(to_builtins(value) | {"stamp": to_builtins(stamp)}, separators=(",", ":"))
+
+
+def stamp_in(body: str) -> Stamp | None:
+    """The stamp that a body has; None where it has none, as those that an earlier version kept."""
+    try:
+        return quickly.decode(body, type=_Stamped).stamp
+    except DecodeError:
+        return None
 
 
 def effect_in(body: str) -> Effect | None:
@@ -52,6 +74,7 @@ def _suggestion(said: Mapping[str, Any]) -> Suggestion:
         "share_interval": convert(said["share_interval"], Interval),
         "success": None if said["success"] is None else _success(said["success"]),
         "rivals": tuple(_success(each) for each in said["rivals"]),
+        "under": convert(said.get("under"), Under | None),
     }
     return Suggestion(**made)
 

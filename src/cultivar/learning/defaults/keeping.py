@@ -4,26 +4,30 @@ Two things are kept for a question: what each earlier answer changes, and what i
 those that change most. Neither changes much while little is added to the counts.
 
 The invariant: on the same counts what is kept says what `default_for` says, and what is kept is
-never older than `USABLE` allows. Where little was counted nothing is kept: it is worked out anew.
+never older than `USABLE` allows. How much was counted is measured as it weighs: no instance makes
+what is kept look newer or older than it is by what it sends. Where little was counted nothing is
+kept: it is worked out anew.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
-from functools import partial
+import time
+from collections.abc import Callable, Mapping
+from functools import cached_property, partial
 from hashlib import sha256
 from typing import Final
 
 from cultivar.errors import UnavailableError
-from cultivar.learning.defaults.bodies import Found, body_of, effect_in, found_in
+from cultivar.learning.defaults.bodies import Found, Stamp, body_of, effect_in, found_in, stamp_in
 from cultivar.learning.defaults.renewing import Renewals
 from cultivar.learning.defaults.suggesting import Evidence, conditions_of, default_for, told
 from cultivar.learning.defaults.suggestion import AskedFor, Suggestion
 from cultivar.learning.evidence.conditions import Effect, Under, effect_of, under_of
 from cultivar.learning.evidence.counts import Counts
-from cultivar.ledger.tallying import Judgement, TallyStore
+from cultivar.learning.evidence.weighing import bounded
+from cultivar.ledger.tallying import Extent, Judgement, TallyStore
 from cultivar.model import Json
 from cultivar.record import Record, asdict
 
@@ -35,11 +39,19 @@ FRESH: Final = 0.01
 USABLE: Final = 0.1
 """How much more may have been counted before what is kept is used no more."""
 
+LONGEST: Final = 86_400.0
+"""Seconds after which what is kept is renewed, however little was counted since."""
+
 AFFORDABLE: Final = 100
 """Up to so many strata, those under each given answer counted again, nothing is kept."""
 
 _RULES: Final = 1
 """Which rules judgements are made by; other rules do not know those of these."""
+
+
+def heard_of(extent: Extent) -> int:
+    """How often a template was used, each instance's uses bounded as they weigh."""
+    return round(sum(bounded(extent.told)))
 
 
 class _Wanted(Record):
@@ -63,11 +75,18 @@ class KeptDefaults:
         store: Where the counts are, and what is kept.
         renewals: Keeps, and works out anew what is no longer fresh.
         affordable: Up to how many strata all is worked out each time.
+        now: The time, in seconds since 1970.
     """
 
-    def __init__(self, store: TallyStore, renewals: Renewals, affordable: int = AFFORDABLE) -> None:
+    def __init__(
+        self,
+        store: TallyStore,
+        renewals: Renewals,
+        affordable: int = AFFORDABLE,
+        now: Callable[[], float] = time.time,
+    ) -> None:
         self.store = store
-        self._renewals, self._affordable = renewals, affordable
+        self._renewals, self._affordable, self._now = renewals, affordable, now
 
     def find(
         self, asked: AskedFor, given: Mapping[str, Json], template_id: str
@@ -81,7 +100,7 @@ class KeptDefaults:
         """
         before = conditions_of(asked, given)
         wanted = _Wanted(asked=asked, before=before, template_id=template_id)
-        answering = _Answering(wanted, self.store, USABLE)
+        answering = _Answering(wanted, self.store, self._now())
         if answering.strata * (1 + len(before)) <= self._affordable:
             return default_for(asked, given, self.store, template_id)
         found, under = answering.answer()
@@ -94,7 +113,7 @@ class KeptDefaults:
         try:
             answering.keep()
             if answering.is_stale:
-                anew = _Answering(wanted, self.store, FRESH)
+                anew = _Answering(wanted, self.store, self._now(), only_fresh=True)
                 anew.answer()
                 anew.keep()
         except UnavailableError as error:  # or the ledger is closed by now
@@ -107,16 +126,19 @@ class _Answering:
     Args:
         wanted: The question.
         store: Where the counts are, and what is kept.
-        oldest: By how much what is kept may be older than the counts.
+        now: The time, in seconds since 1970.
+        only_fresh: Whether nothing is used that should be renewed.
     """
 
-    def __init__(self, wanted: _Wanted, store: TallyStore, oldest: float) -> None:
-        self._wanted, self._store, self._oldest = wanted, store, oldest
+    def __init__(
+        self, wanted: _Wanted, store: TallyStore, now: float, *, only_fresh: bool = False
+    ) -> None:
+        self._wanted, self._store, self._now, self._only_fresh = wanted, store, now, only_fresh
         self._evidence = Evidence(wanted.asked, store, wanted.template_id)
         self._values = sorted(map(_text, wanted.asked.values))
         self._keys = {name: self._effect_key(name) for name in wanted.before}
+        # Before anything else of the counts: what is made of them may be newer, never older.
         self._known = store.known(wanted.template_id, wanted.asked.name, tuple(self._keys.values()))
-        self._uses = self._known.extent.uses  # before anything else of the counts is read
         self.made: dict[str, Judgement] = {}
         """What was worked out, by its key."""
         self.is_stale = False
@@ -126,6 +148,10 @@ class _Answering:
     def strata(self) -> int:
         """In how many versions and instances the template was used."""
         return self._known.extent.strata
+
+    @cached_property
+    def _heard(self) -> int:
+        return heard_of(self._known.extent)
 
     def answer(self) -> tuple[Suggestion | None, Under]:
         """What the evidence speaks for, and what it was judged under."""
@@ -161,16 +187,20 @@ class _Answering:
         return effect
 
     def _make(self, key: str, value: Found | Effect) -> None:
-        self.made[key] = Judgement(body=body_of(value), uses=self._uses)
+        stamp = Stamp(at=self._now, heard=self._heard)
+        self.made[key] = Judgement(body=body_of(value, stamp), uses=self._known.extent.uses)
 
     def _usable(self, judgement: Judgement | None) -> str | None:
         """What was kept, if it is not too old."""
         if judgement is None:
             return None
-        passed = abs(self._uses - judgement.uses)
-        if passed > self._oldest * judgement.uses:
+        stamp = stamp_in(judgement.body)
+        then = stamp.heard if stamp else judgement.uses
+        passed = abs(self._heard - then)
+        is_fresh = stamp and passed <= FRESH * then and abs(self._now - stamp.at) <= LONGEST
+        if not is_fresh and (self._only_fresh or passed > USABLE * then):
             return None
-        self.is_stale = self.is_stale or passed > FRESH * judgement.uses
+        self.is_stale = self.is_stale or not is_fresh
         return judgement.body
 
     def _kept(self, key: str) -> Judgement | None:

@@ -55,7 +55,8 @@ def conditions_of(asked: AskedFor, given: Mapping[str, Json]) -> dict[str, Json]
 def told(found: Suggestion, under: Under, given: Mapping[str, Json]) -> Suggestion:
     """A suggestion with the given answers that it depends on, and the sentence that says why."""
     names = {under.success, under.use}
-    found = replace(found, given={name: v for name, v in given.items() if name in names})
+    depends = {name: v for name, v in given.items() if name in names}
+    found = replace(found, given=depends, under=under)
     return replace(found, why=why(found))
 
 
@@ -74,7 +75,8 @@ class Evidence:
 
     @cached_property
     def _outcomes(self) -> tuple[Outcomes, ...]:
-        return self._store.outcomes(self._template_id, self._asked.name)
+        asked = (*self._asked.values, self._asked.default)
+        return self._store.outcomes(self._template_id, self._asked.name, asked)
 
     @property
     def speaks(self) -> bool:
@@ -90,10 +92,18 @@ class Evidence:
         """What was counted under given answers, by their questions."""
         new = {name: value for name, value in given.items() if name not in self._parts}
         if new and any(isinstance(each.value, bool | str) for each in self._outcomes):
-            found = self._store.outcomes_under(self._template_id, self._asked.name, new)
+            among = self._among
+            found = self._store.outcomes_under(self._template_id, self._asked.name, new, among)
             for name in new:
                 self._parts[name] = arranged(found.get(name, ()), self._asked.values)
         return {name: self._parts.get(name, NOTHING) for name in given}
+
+    @property
+    def _among(self) -> tuple[Json, ...]:
+        """The values that are looked at one by one, if that is not all."""
+        found = self._outcomes
+        is_all = not any(each.is_rest for each in found)
+        return () if is_all else tuple(each.value for each in found if not each.is_rest)
 
     def suggestion(self, under: Under, given: Mapping[str, Json]) -> Suggestion | None:
         """What the evidence speaks for.
@@ -108,7 +118,7 @@ class Evidence:
         verdict = arranged_so.verdict(key_of(self._asked.default))
         if verdict is None:
             return None
-        values = {key_of(each.value): each.value for each in self._outcomes}
+        values = {key_of(each.value): each.value for each in self._outcomes if not each.is_rest}
         return _Told(judged=arranged_so, names=values).suggestion(self._asked.name, *verdict)
 
 
@@ -165,5 +175,5 @@ class _Told(Record):
         return max(0.0, 1 - sum(lost))
 
     def _instances(self, value: Key) -> int:
-        seen = {s.instance_id for s in self.judged.contest.cells.get(value, {})}
-        return len(seen.union(self.judged.usage.choosers(value)))
+        """The instances whose word on the value still weighs."""
+        return len(self.judged.contest.witnesses(value) | self.judged.usage.choosers(value))

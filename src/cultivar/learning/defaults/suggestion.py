@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
+from cultivar.learning.evidence.conditions import Under
 from cultivar.learning.evidence.rates import Interval
 from cultivar.model import Json
 from cultivar.record import Record, field
@@ -60,6 +61,8 @@ class Suggestion(Record):
     """How many instances bear witness."""
     given: Mapping[str, Json] = field(default_factory=dict[str, Json])
     """The earlier answers that it depends on: one for success, one for use."""
+    under: Under | None = None
+    """Which of them its success goes by, and which its use; None where nobody said."""
     confidence: float
     """0 to 1: how probable it is that it is best, or that the next one would choose it."""
     why: str = ""
@@ -78,8 +81,27 @@ def why_together(suggestion: Suggestion) -> str:
 
 
 def _said(suggestion: Suggestion) -> str:
-    said = [each for each in (_use(suggestion), _success(suggestion)) if each]
-    return f"{_condition(suggestion.given)}{'; '.join(said)}"
+    """Both halves, with the condition of each; one that both have, or that stands alone, first."""
+    use, success = _use(suggestion), _success(suggestion)
+    for_use, for_success = _conditions(suggestion)
+    if not (use and success):
+        return _first(for_use if use else for_success, use or success)
+    if for_use == for_success:
+        return _first(for_use, f"{use}; {success}")
+    return f"{use}{f' {for_use}' if for_use else ''}; {_first(for_success, success)}"
+
+
+def _first(condition: str, said: str) -> str:
+    return f"{condition}, {said}" if condition else said
+
+
+def _conditions(suggestion: Suggestion) -> tuple[str, str]:
+    """Where the number of those who use it holds, and where that of those who succeed."""
+    given, under = suggestion.given, suggestion.under
+    if under is None:
+        return _condition(given), _condition(given)
+    named = [{name: given[name] for name in (half,) if name} for half in (under.use, under.success)]
+    return _condition(named[0]), _condition(named[1])
 
 
 def _use(suggestion: Suggestion) -> str:
@@ -103,7 +125,7 @@ def _success(suggestion: Suggestion) -> str:
 
 def _condition(given: Mapping[str, Json]) -> str:
     where = " and ".join(f"`{name}` is {_worded(value)}" for name, value in given.items())
-    return f"where {where}, " if where else ""
+    return f"where {where}" if where else ""
 
 
 def _worded(value: Json) -> str:

@@ -15,7 +15,15 @@ from typing import Final
 
 from cultivar.learning.evidence.comparing import Cells, compare
 from cultivar.learning.evidence.contest import Contest
-from cultivar.learning.evidence.counts import Counts, Key, numbers_without, summed, together, trials
+from cultivar.learning.evidence.counts import (
+    REST,
+    Counts,
+    Key,
+    numbers_without,
+    summed,
+    together,
+    trials,
+)
 from cultivar.learning.evidence.ground import Ground, ground_of
 from cultivar.learning.evidence.rates import quantile
 from cultivar.learning.evidence.usage import LEAD
@@ -154,7 +162,7 @@ def _use_changes(part: Counts, whole: Whole) -> Iterator[float]:
 
 def _telling(part: Mapping[Key, Mapping[Stratum, float]]) -> list[Key]:
     """The values to look at: of two, one tells all."""
-    return list(part)[:1] if len(part) == 2 else list(part)
+    return list(part)[:1] if len(part) == 2 else [key for key in part if key != REST]
 
 
 def _choosing(own: Mapping[Stratum, float], choices: Mapping[Stratum, float]) -> Cells:

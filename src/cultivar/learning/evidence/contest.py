@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Final
 
 from cultivar.learning.evidence.comparing import Cells, Difference, compare
-from cultivar.learning.evidence.counts import Key, trials
+from cultivar.learning.evidence.counts import REST, Key, by_instance, trials
 from cultivar.learning.evidence.ground import Ground
 from cultivar.learning.evidence.rates import quantile
+from cultivar.learning.evidence.weighing import LEAST
 from cultivar.record import Record, field
 
 ERROR: Final = 0.01
@@ -33,10 +34,23 @@ class Contest(Record):
 
     def candidates(self) -> tuple[Key, ...]:
         """The values with enough evidence, the most used first."""
-        found = [key for key, cells in self.cells.items() if self.ground.holds(trials(cells))]
+        found = [
+            key
+            for key, cells in self.cells.items()
+            if key != REST and self.ground.holds(trials(cells))
+        ]
         if len(found) > MOST:
             found.sort(key=lambda key: -sum(trials(self.cells[key]).values()))
         return tuple(found[:MOST])
+
+    def witnesses(self, key: Key) -> set[str]:
+        """The instances that verified it, and whose word still weighs."""
+        versions = self.ground.versions
+        weights = {
+            stratum: versions.get(stratum.template_version, 1.0) * number
+            for stratum, number in trials(self.cells.get(key, {})).items()
+        }
+        return {name for name, weight in by_instance(weights).items() if weight >= LEAST}
 
     def difference(self, first: Key, second: Key) -> Difference:
         """How much more often the one succeeds than the other."""

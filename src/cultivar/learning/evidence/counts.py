@@ -17,6 +17,9 @@ from cultivar.record import Record
 Key: TypeAlias = tuple[bool, bool | int | float | str | None]
 """A value as dictionaries can tell it from others: `true` is not 1, but 1.0 is."""
 
+REST: Final[Key] = (True, None)
+"""Of all the values together that are not looked at one by one; no value has this key."""
+
 _NOTHING: Final = (0.0, 0.0)
 
 
@@ -63,7 +66,7 @@ def arranged(outcomes: Iterable[Outcomes], values: Sequence[Json] = ()) -> Count
     verified: dict[Key, Cells] = {}
     chosen: dict[Key, Mapping[Stratum, float]] = {}
     for each in outcomes:
-        key = key_of(each.value)
+        key = REST if each.is_rest else key_of(each.value)
         if allowed and key not in allowed:
             continue
         if each.verified:

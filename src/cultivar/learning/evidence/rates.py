@@ -6,7 +6,6 @@ The invariant: an interval holds the estimate that it is of.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
@@ -52,20 +51,6 @@ class Rate(Record):
         half = z / (1 + z * z / n) * math.sqrt(max(0.0, p * (1 - p) / n) + z * z / (4 * n * n))
         return Interval(low=min(p, max(0.0, centre - half)), high=max(p, min(1.0, centre + half)))
 
-    def jeffreys(self, level: float = LEVEL) -> Interval:
-        """The equal-tailed posterior interval under Jeffreys' prior, Beta(½, ½).
-
-        At all or nothing the end is 1 or 0, as Brown, Cai and DasGupta, Statistical Science 16
-        (2001), 101-133, recommend.
-
-        Args:
-            level: How probable it is that the interval holds the truth.
-        """
-        a, b = self.successes + 0.5, self.trials - self.successes + 0.5
-        low = beta_quantile(a, b, (1 - level) / 2) if self.successes > 0 else 0.0
-        high = beta_quantile(a, b, (1 + level) / 2) if self.successes < self.trials else 1.0
-        return Interval(low=min(low, self.estimate), high=max(high, self.estimate))
-
 
 def normal(z: float) -> float:
     """How probable it is that a standard normal value is at most `z`."""
@@ -75,7 +60,11 @@ def normal(z: float) -> float:
 @lru_cache(maxsize=256)
 def quantile(probability: float) -> float:
     """The `z` for which `normal(z)` is `probability`."""
-    return _solve(normal, probability, -40.0, 40.0)
+    low, high = -40.0, 40.0
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if normal(middle) < probability else (low, middle)
+    return (low + high) / 2
 
 
 def beta(a: float, b: float, x: float) -> float:
@@ -90,18 +79,6 @@ def beta(a: float, b: float, x: float) -> float:
     log_front = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
     front = math.exp(log_front + a * math.log(x) + b * math.log1p(-x))
     return front * _fraction(a, b, x) / a
-
-
-def beta_quantile(a: float, b: float, probability: float) -> float:
-    """The x up to which a Beta(a, b) value lies with that probability."""
-    return _solve(lambda x: beta(a, b, x), probability, 0.0, 1.0)
-
-
-def _solve(rising: Callable[[float], float], aim: float, low: float, high: float) -> float:
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        low, high = (middle, high) if rising(middle) < aim else (low, middle)
-    return (low + high) / 2
 
 
 def _fraction(a: float, b: float, x: float) -> float:

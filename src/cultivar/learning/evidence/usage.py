@@ -9,10 +9,10 @@ import math
 from collections.abc import Mapping
 from typing import Final
 
-from cultivar.learning.evidence.counts import Key
+from cultivar.learning.evidence.counts import REST, Key
 from cultivar.learning.evidence.ground import Ground
 from cultivar.learning.evidence.rates import Rate, quantile
-from cultivar.learning.evidence.weighing import ENOUGH, bounded, combined, effective
+from cultivar.learning.evidence.weighing import ENOUGH, LEAST, bounded, combined, effective
 from cultivar.ledger.tallying import Stratum
 from cultivar.record import Record, replace
 
@@ -46,8 +46,9 @@ class Usage(Record):
     witnesses: float
 
     def choosers(self, value: Key) -> set[str]:
-        """The instances that chose it."""
-        return {each.name for each in self.voters if value in each.shares}
+        """The instances that chose it, and whose choice still weighs."""
+        chose = ((each.name, each.number * each.shares.get(value, 0.0)) for each in self.voters)
+        return {name for name, weight in chose if weight >= LEAST}
 
     @property
     def sample(self) -> int:
@@ -110,7 +111,8 @@ def usage_of(chosen: Mapping[Key, Mapping[Stratum, float]], ground: Ground) -> U
     voters = tuple(_voter(name, each) for name, each in votes.items())
     weights = tuple(bounded([each.number for each in voters]))
     usage = Usage(voters=voters, weights=weights, values=(), witnesses=ground.witnesses)
-    ranked = sorted(chosen, key=usage.mean, reverse=True) if voters else ()
+    values = [key for key in chosen if key != REST]
+    ranked = sorted(values, key=usage.mean, reverse=True) if voters else ()
     return replace(usage, values=tuple(ranked))
 
 

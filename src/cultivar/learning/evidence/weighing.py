@@ -33,6 +33,9 @@ _ROUNDING: Final = 1e-9
 _FADING: Final = 0.5
 """What a version keeps of its weight for each newer one with enough evidence."""
 
+LEAST: Final = 0.5
+"""Under so much of one generation with the newest version, what an instance told has faded."""
+
 
 def bounded(weights: Sequence[float], floor: float = FLOOD) -> list[float]:
     """The weights, those too large cut to the most that one instance may have.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from itertools import islice
 from typing import Final, Literal
 
 from cultivar.learning.evidence.comparing import Cells, Difference, compare
@@ -12,7 +13,7 @@ from cultivar.learning.evidence.counts import Key, key_of, trials
 from cultivar.learning.evidence.ground import Ground, ground_of
 from cultivar.learning.evidence.rates import normal
 from cultivar.learning.findings.believing import FALSE, q_values
-from cultivar.ledger.tallying import HALF_LIFE, AnswerTally, Stratum, Tally, TallyStore
+from cultivar.ledger.tallying import HALF_LIFE, LOOKED_AT, AnswerTally, Stratum, Tally, TallyStore
 from cultivar.model import Json
 from cultivar.record import Record
 
@@ -99,7 +100,7 @@ def _of_answers(
         for row in rows:
             values.setdefault(key_of(row.value), {})[row.stratum] = row.tally
         asked = _uses(rows, now)
-        for key, tallies in values.items():
+        for key, tallies in islice(values.items(), LOOKED_AT):
             answer = {question: named[key]}
             if found := _change(*_outcomes(tallies, now), ground):
                 yield _Looked(what="success", answer=answer, difference=found)

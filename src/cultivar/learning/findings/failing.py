@@ -20,12 +20,9 @@ from cultivar.learning.evidence.counts import (
 from cultivar.learning.evidence.ground import Ground, ground_of
 from cultivar.learning.evidence.rates import normal
 from cultivar.learning.findings.believing import FALSE, q_values
-from cultivar.ledger.tallying import AnswerTally, TallyStore
+from cultivar.ledger.tallying import LOOKED_AT, AnswerTally, TallyStore
 from cultivar.model import Json
 from cultivar.record import Record
-
-_MOST: Final = 50
-"""Values of a question, the most used, that are looked at."""
 
 _LEAST: Final = 10.0
 """Verified generations on either side from which on an answer is looked at."""
@@ -104,7 +101,7 @@ def _values(rows: Iterable[AnswerTally]) -> Mapping[Key, Json]:
     """The most used values of a question: who makes up thousands has nobody look at them."""
     found: dict[Key, Json] = {}
     for each in rows:
-        if len(found) == _MOST:
+        if len(found) == LOOKED_AT:
             break
         found[key_of(each.value)] = each.value
     return found
@@ -155,8 +152,8 @@ def _together(known: _Known) -> Iterator[_Suspect]:
     for place, given in enumerate(names):
         for given_key, given_value in known.values[given].items():
             for question in names[place + 1 :]:
-                given_now = {given: given_value}
-                found = known.store.outcomes_under(known.template_id, question, given_now)
+                given_now, among = {given: given_value}, tuple(known.values[question].values())
+                found = known.store.outcomes_under(known.template_id, question, given_now, among)
                 for key, cells in arranged(found.get(given, ())).verified.items():
                     if key not in known.values[question]:
                         continue

@@ -14,7 +14,7 @@ from cultivar.learning.evidence.weighing import by_version
 from cultivar.learning.findings.combining import Combination, best_combinations, worst_combinations
 from cultivar.learning.findings.drifting import Drift, drift
 from cultivar.learning.findings.failing import FailureAssociation, associated_with_failure
-from cultivar.ledger.tallying import AnswerTally, Stratum, Tally, TallyStore
+from cultivar.ledger.tallying import LOOKED_AT, AnswerTally, Stratum, Tally, TallyStore
 from cultivar.model import Json
 from cultivar.record import Record
 
@@ -60,6 +60,8 @@ class QuestionStatistics(Record):
 
     question: str
     answers: tuple[AnswerStatistics, ...]
+    others: int = 0
+    """How many more there are that are used less."""
 
 
 class TemplateStatistics(Record):
@@ -127,28 +129,26 @@ def _questions(rows: Iterable[AnswerTally]) -> tuple[QuestionStatistics, ...]:
     questions: dict[str, list[AnswerTally]] = {}
     for row in rows:
         questions.setdefault(row.question, []).append(row)
-    return tuple(
-        QuestionStatistics(question=name, answers=_answers(questions[name]))
-        for name in sorted(questions)
-    )
+    return tuple(_question(name, questions[name]) for name in sorted(questions))
 
 
-def _answers(rows: Sequence[AnswerTally]) -> tuple[AnswerStatistics, ...]:
+def _question(name: str, rows: Sequence[AnswerTally]) -> QuestionStatistics:
     counts = count(rows)
     usage = usage_of(counts.chosen, ground_of(summed(counts.chosen.values())))
     baseline = baseline_of(together(counts.verified.values()))
     tallies: dict[Key, list[AnswerTally]] = {}
     for row in rows:
         tallies.setdefault(key_of(row.value), []).append(row)
-    found = [
+    most_used = sorted(tallies, key=lambda key: -sum(row.tally.uses for row in tallies[key]))
+    answers = tuple(
         _answer(
-            own,
+            tallies[key],
             share=usage.share(key) if usage.sample else _NONE,
             success=baseline.standardised(counts.verified.get(key, {})),
         )
-        for key, own in tallies.items()
-    ]
-    return tuple(sorted(found, key=lambda each: -each.uses))
+        for key in most_used[:LOOKED_AT]
+    )
+    return QuestionStatistics(question=name, answers=answers, others=len(tallies) - len(answers))
 
 
 def _answer(rows: Sequence[AnswerTally], share: Rate, success: Rate) -> AnswerStatistics:

@@ -11,8 +11,9 @@ from cultivar.bus.base import Bus, ConsumePolicy
 from cultivar.bus.subjects import GENERATIONS_STREAM, INTELLIGENCE
 from cultivar.errors import UnavailableError
 from cultivar.learning.hub.endpoint import Endpoint
+from cultivar.learning.hub.identity import refused_beside_another
 from cultivar.learning.hub.insights import Insights
-from cultivar.learning.hub.intelligence import Intelligence
+from cultivar.learning.hub.intelligence import BUSY, Intelligence
 from cultivar.learning.hub.limits import Limits
 from cultivar.learning.hub.metrics import Metrics
 from cultivar.learning.hub.receiving import DURABLE, Receiver
@@ -46,6 +47,8 @@ class HubSettings(Record):
     """For how many days generations are kept, at least; 0: for ever."""
     keeper_seconds: float = 60.0
     """How often the keeper looks; ten times as much lies between two hubs and what they forget."""
+    take_over: bool = False
+    """Whether all that the bus keeps is counted here, where another database was behind its hub."""
     http: tuple[str, int] = ("127.0.0.1", 0)
     """Where health and metrics are; port 0 is any that is free."""
 
@@ -64,6 +67,7 @@ class Hub:
     Raises:
         BusUnavailableError: The bus does not answer.
         SettingsError: The address for health and metrics cannot be listened on.
+        UsageError: The hub of this bus has another database.
     """
 
     def __init__(
@@ -90,22 +94,25 @@ class Hub:
         self._receiver = Receiver(bus, self._store, limits, self.metrics, self._changed)
         keeper = Keeper(self._store.retention, chosen.keep_days, chosen.keeper_seconds)
         begun.enter_context(closing(keeper))
-        answers = Intelligence(self._store, self._snapshots, self.metrics, chosen.workers)
+        answers = Intelligence(self._store, self._snapshots, self.metrics)
         self._responders = [
-            begun.enter_context(closing(bus.serve(subject, answers, chosen.workers)))
+            begun.enter_context(closing(bus.serve(subject, answers, chosen.workers, BUSY)))
             for subject in (INTELLIGENCE, f"{INTELLIGENCE}.*")
         ]
         policy = ConsumePolicy(
             batch=chosen.batch,
             lease=chosen.lease,
             max_pending=2 * chosen.batch * chosen.consumers,
+            owner=self._store.identity,
+            takes_over=chosen.take_over,
         )
-        self._consumers = [
-            begun.enter_context(
-                closing(bus.consume(GENERATIONS_STREAM.name, DURABLE, self._receiver, policy))
-            )
-            for _ in range(chosen.consumers)
-        ]
+        with refused_beside_another():
+            self._consumers = [
+                begun.enter_context(
+                    closing(bus.consume(GENERATIONS_STREAM.name, DURABLE, self._receiver, policy))
+                )
+                for _ in range(chosen.consumers)
+            ]
         endpoint = Endpoint(chosen.http, self.health, self.metrics.text)
         self._endpoint = begun.enter_context(closing(endpoint))
 

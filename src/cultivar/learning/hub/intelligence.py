@@ -5,18 +5,15 @@ The invariant: every request is answered; what is wrong with one is said under t
 
 from __future__ import annotations
 
-import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, Final, TypeAlias, cast
 
 from msgspec import DecodeError, json
 
 from cultivar.bus.base import Message
-from cultivar.bus.subjects import INTELLIGENCE, sender_of
+from cultivar.bus.fairness import BusyError
 from cultivar.errors import CultivarError, NotKnownError, UsageError
 from cultivar.learning.defaults.keeping import KeptDefaults
 from cultivar.learning.defaults.suggestion import AskedFor, Suggestion
@@ -26,7 +23,7 @@ from cultivar.learning.findings.failing import associated_with_failure
 from cultivar.learning.findings.statistics import QuestionStatistics, statistics_of
 from cultivar.learning.hub.failures import FailureStore
 from cultivar.learning.hub.metrics import Metrics
-from cultivar.learning.hub.snapshots import Snapshots
+from cultivar.learning.hub.snapshots import Partial, Snapshots
 from cultivar.learning.hub.store import HubStore
 from cultivar.ledger.tallying import TallyStore
 from cultivar.record import Record, field, to_builtins
@@ -38,7 +35,7 @@ _MOST: Final = 200
 _LONGEST: Final = 131_072
 """Bytes of a request: what is asked is kept with its answer."""
 
-_LONGEST_WORK: Final = 2.0
+LONGEST_WORK: Final = 2.0
 """Seconds of the processor that the suggestions of one request may take."""
 
 _Plain: TypeAlias = bool | int | float | str | None
@@ -77,6 +74,8 @@ class _Sources(Record):
     tallies: TallyStore
     defaults: KeptDefaults
     failures: FailureStore
+    longest_work: float
+    """Seconds of the processor that the suggestions of one request may take."""
 
 
 class Intelligence:
@@ -86,45 +85,32 @@ class Intelligence:
         store: What the hub knows.
         snapshots: Where answers are kept.
         metrics: Where requests are counted.
-        workers: How many requests are answered at a time; of one sender one fewer.
+        longest_work: Seconds of the processor that the suggestions of one request may take.
     """
 
     def __init__(
-        self, store: HubStore, snapshots: Snapshots, metrics: Metrics, workers: int = 4
+        self,
+        store: HubStore,
+        snapshots: Snapshots,
+        metrics: Metrics,
+        longest_work: float = LONGEST_WORK,
     ) -> None:
         self._snapshots, self._metrics = snapshots, metrics
-        self._share = max(1, workers - 1)
-        self._in_hand: Counter[str] = Counter()
-        self._lock = threading.Lock()
         self._sources = _Sources(
             tallies=store.tallies,
             defaults=KeptDefaults(store.tallies, snapshots.renewals),
             failures=store.failures,
+            longest_work=longest_work,
         )
 
     def __call__(self, message: Message) -> bytes:
         """The answer to a request."""
         self._metrics.add("requests")
         try:
-            with self._place(sender_of(INTELLIGENCE, message.subject)):
-                return json.encode(self.answer(_read(message.data)))
+            return json.encode(self.answer(_read(message.data)))
         except CultivarError as error:
             self._metrics.add("request_errors")
-            return json.encode({"error": str(error), "kind": type(error).__name__})
-
-    @contextmanager
-    def _place(self, sender: str) -> Generator[None]:
-        """Room for a request, so that no sender keeps the others out."""
-        with self._lock:
-            if self._in_hand[sender] >= self._share:
-                raise UsageError("The hub has too many requests of yours in hand.", "Ask later.")
-            self._in_hand[sender] += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._in_hand[sender] -= 1
-                self._in_hand += Counter()  # forgets who has none
+            return refusal(error)
 
     def answer(self, request: Request) -> Facts:
         """The answer to a request.
@@ -144,7 +130,7 @@ class Intelligence:
         )
         return answer
 
-    def _worked_out(self, action: _Action, request: Request) -> Facts:
+    def _worked_out(self, action: _Action, request: Request) -> Facts | Partial:
         extent = self._sources.tallies.extent(request.template_id)
         if not extent.uses:
             raise NotKnownError("template", request.template_id, remedy="No instance has used it.")
@@ -153,7 +139,17 @@ class Intelligence:
             "sample_size": extent.uses,
             "instances": extent.instances,
         }
-        return {**about, **action(self._sources, request)}
+        found = {**about, **action(self._sources, request)}
+        return Partial(answer=found) if found.get("not_reached") else found
+
+
+def refusal(error: CultivarError) -> bytes:
+    """What is answered instead of what was asked for."""
+    return json.encode({"error": str(error), "kind": type(error).__name__})
+
+
+BUSY: Final = refusal(BusyError("The hub has too many requests of yours waiting.", "Ask later."))
+"""What a sender is answered that asks faster than the hub can answer it."""
 
 
 def _read(data: bytes) -> Request:
@@ -175,28 +171,32 @@ def _suggest_defaults(sources: _Sources, request: Request) -> Facts:
         AskedFor(name=each.name, values=each.values, default=each.default)
         for each in request.questions
     ] or _all_of(sources.tallies, request)
-    found = list(_suggestions(sources, request, asked))
+    found: list[Suggestion] = []
+    reached = _suggest(sources, request, asked, found)
     return {
         "suggested_answers": {each.question: each.value for each in found},
         "confidence": min((each.confidence for each in found), default=0.0),
         "suggestions": {each.question: plain(each) for each in found},
         "in_turn": request.in_turn,
+        "not_reached": [each.name for each in asked[reached:]],
     }
 
 
-def _suggestions(
-    sources: _Sources, request: Request, asked: Iterable[AskedFor]
-) -> Iterator[Suggestion]:
-    given, until = dict(request.given), time.thread_time() + _LONGEST_WORK
-    for each in asked:
-        if time.thread_time() > until:
-            return  # the judgements are kept: when the answer is renewed, it gets further
-        found = sources.defaults.find(each, given, request.template_id)
-        answer = found.value if found else each.default
+def _suggest(
+    sources: _Sources, request: Request, asked: Sequence[AskedFor], found: list[Suggestion]
+) -> int:
+    """Add what is suggested to `found`; how many questions there was time for."""
+    given, until = dict(request.given), time.thread_time() + sources.longest_work
+    for at, each in enumerate(asked):
+        if at and time.thread_time() >= until:
+            return at  # the judgements are kept: when the answer is renewed, it gets further
+        suggestion = sources.defaults.find(each, given, request.template_id)
+        answer = suggestion.value if suggestion else each.default
         if request.in_turn and answer is not None:
             given[each.name] = answer
-        if found:
-            yield found
+        if suggestion:
+            found.append(suggestion)
+    return len(asked)
 
 
 def _all_of(tallies: TallyStore, request: Request) -> list[AskedFor]:

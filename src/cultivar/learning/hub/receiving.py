@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from cultivar.bus.base import Bus, BusUnavailableError, Delivery, Message
@@ -25,6 +26,9 @@ DURABLE: Final = "hub"
 
 _LONGEST: Final = 900
 """Bytes of template, version and instance together: an index takes few more beside the answers."""
+
+_REMEMBERED: Final = 4096
+"""Names that are remembered: a batch tells mostly of the same ones."""
 
 _OLDEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -95,7 +99,7 @@ class Receiver:
         self._metrics.worked(time.monotonic() - began)
 
     def _read(self, message: Message) -> GenerationMessage:
-        sender = sender_of(GENERATION, message.subject)
+        sender = _sender(message.subject)
         try:
             found = decoded(message.data, sender)
         except (ValueError, RecursionError) as error:
@@ -137,11 +141,20 @@ def _is_claim(message: Message, sender: str) -> bool:
 
 
 def _refuse_odd(message: GenerationMessage) -> None:
-    names = (message.template_id, message.template_version, message.instance_id)
-    if len("".join(map(storable, names)).encode()) > _LONGEST:
+    if not _fits(message.template_id, message.template_version, message.instance_id):
         raise _Letter("its template, version and instance are too long together")
     if message.generated_at is not None and message.generated_at < _OLDEST:
         raise _Letter("its time is before all that is counted")
+
+
+@lru_cache(_REMEMBERED)
+def _fits(*names: str) -> bool:
+    return len("".join(map(storable, names)).encode()) <= _LONGEST
+
+
+@lru_cache(_REMEMBERED)
+def _sender(subject: str) -> str:
+    return sender_of(GENERATION, subject)
 
 
 def _letter(delivery: Delivery, why: str) -> Message:

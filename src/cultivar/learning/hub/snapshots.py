@@ -2,7 +2,8 @@
 
 The invariant: who asks again waits for no long arithmetic. What takes a moment is worked out before
 it is answered, however long ago it was asked for last; what takes longer is answered as it was, and
-worked out in the background.
+worked out in the background. An answer that is not whole is never taken for one that is: it is
+worked out further at once.
 """
 
 from __future__ import annotations
@@ -37,6 +38,12 @@ Work: TypeAlias = Callable[[], Any]
 """Works an answer out."""
 
 
+class Partial(Record):
+    """An answer for the rest of which there was no time."""
+
+    answer: Any
+
+
 class _Kept(Record):
     answer: Any
     work: Work
@@ -48,6 +55,7 @@ class _Kept(Record):
     """How long it took."""
     change: int
     """Which change of its template it knows."""
+    is_whole: bool
 
 
 class Snapshots:
@@ -74,7 +82,7 @@ class Snapshots:
         Args:
             template_id: The template.
             question: What tells the question from others.
-            work: Works it out, where it is not known yet; what it raises is raised.
+            work: Works it out, where it is not known yet, maybe in part; what it raises is raised.
         """
         key = (template_id, question)
         with self._lock:
@@ -123,6 +131,8 @@ class Snapshots:
         return not is_old or kept.waited > _MOMENT
 
     def _is_old(self, key: tuple[str, str], kept: _Kept) -> bool:
+        if not kept.is_whole:
+            return True
         age, has_changed = self._now() - kept.at, kept.change != self._changes.get(key[0], 0)
         least = max(self._every, _EASE * kept.seconds)
         return age >= (least if has_changed else max(_STALE, least))
@@ -131,11 +141,28 @@ class Snapshots:
         with self._lock:
             change, at = self._changes.get(key[0], 0), self._now()
         began, clock = time.thread_time(), time.perf_counter()
-        answer = work()
+        found = work()
         seconds, waited = time.thread_time() - began, time.perf_counter() - clock
-        kept = _Kept(answer=answer, work=work, at=at, seconds=seconds, waited=waited, change=change)
+        is_whole = not isinstance(found, Partial)
+        answer = found if is_whole else found.answer
+        self._keep(
+            key,
+            _Kept(
+                answer=answer,
+                work=work,
+                at=at,
+                seconds=seconds,
+                waited=waited,
+                change=change,
+                is_whole=is_whole,
+            ),
+        )
+        return answer
+
+    def _keep(self, key: tuple[str, str], made: _Kept) -> None:
         with self._lock:
-            self._kept[key] = kept
+            self._kept[key] = made
             while len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
-        return answer
+        if not made.is_whole:
+            self.renewals.ask(key, partial(self._worked_out, key, made.work))

@@ -6,7 +6,7 @@ The invariant: a generation is counted in the transaction that first keeps it, a
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias, cast
@@ -17,12 +17,13 @@ from sqlalchemy.exc import DBAPIError
 
 from cultivar.errors import StoreUnavailableError
 from cultivar.learning.hub.failures import FailureStore, keep_failures
+from cultivar.learning.hub.identity import identity_of
 from cultivar.learning.hub.retention import Retention
 from cultivar.learning.hub.tables import generations, moment, prepare
-from cultivar.learning.telling.messages import GenerationMessage, made_at, observed
+from cultivar.learning.telling.messages import GenerationMessage, made_at, seen
 from cultivar.ledger.columns import storable
-from cultivar.ledger.counting import Sums
-from cultivar.ledger.database import connect
+from cultivar.ledger.counting import Combinations, Sums
+from cultivar.ledger.database import HUB, connect
 from cultivar.ledger.tallies import SqlTallies
 from cultivar.ledger.upserts import from_columns, in_columns, insert_together
 from cultivar.record import Record
@@ -73,7 +74,7 @@ class HubStore:
     """
 
     def __init__(self, url: str) -> None:
-        self._database = connect(url)
+        self._database = connect(url, HUB)
         try:
             prepare(self._database)
             self.retention = Retention(self._database)
@@ -83,6 +84,7 @@ class HubStore:
             raise
         # A file has one writer; SQLite lets others sleep longer than they have to wait.
         self._turn = threading.Lock() if self._database.is_sqlite else nullcontext()
+        self._summer = _Summer()
         self.tallies = SqlTallies(self._database)
         """The counts of all instances."""
         self.failures = FailureStore(self._database)
@@ -93,6 +95,11 @@ class HubStore:
         """Of the database, for people."""
         return self._database.name
 
+    @property
+    def identity(self) -> str:
+        """What the database is known by, as `identity_of` has it."""
+        return identity_of(self._database)
+
     def ingest(self, messages: Sequence[GenerationMessage]) -> Ingested:
         """Keep and count what is new of a batch, in one transaction.
 
@@ -100,7 +107,8 @@ class HubStore:
             StoreUnavailableError: The database is down; nothing was kept.
             UnstorableError: It does not take the batch; nothing was kept.
         """
-        batch = _Batch(messages)
+        with self._summer.turn:
+            batch = _Batch(messages, self._summer)
         try:
             new = self._keep(batch) if messages else []
         except StoreUnavailableError as error:
@@ -146,23 +154,37 @@ class HubStore:
         return new
 
 
+class _Summer:
+    """Adds up batches; what it met in one helps with the next."""
+
+    def __init__(self) -> None:
+        self._met = Combinations()
+        self.turn = threading.RLock()
+        """One batch at a time is made ready: of two at once the database would wait for both."""
+
+    def __call__(self, messages: Iterable[GenerationMessage]) -> Sums:
+        with self.turn:
+            return Sums(map(seen, messages), self._met)
+
+
 class _Batch:
     """Messages, made ready before the transaction: it holds rows that other hubs wait for.
 
     Args:
         messages: What is to be kept.
+        summer: Adds them up.
     """
 
-    def __init__(self, messages: Sequence[GenerationMessage]) -> None:
+    def __init__(self, messages: Sequence[GenerationMessage], summer: _Summer) -> None:
         self.messages = {storable(each.id): each for each in reversed(messages)}
         now = moment(datetime.now(UTC))
         # All hubs insert in one order, so that none waits for another in a circle.
         self.rows = {key: row_of(self.messages[key], now) for key in sorted(self.messages)}
-        self._sums = Sums(map(observed, self.messages.values()))
+        self._summer, self._sums = summer, summer(self.messages.values())
 
     def sums_of(self, new: Sequence[GenerationMessage]) -> Sums:
         """What new messages of it add to the counts; mostly all are new."""
-        return self._sums if len(new) == len(self.rows) else Sums(map(observed, new))
+        return self._sums if len(new) == len(self.rows) else self._summer(new)
 
 
 def row_of(message: GenerationMessage, now: str) -> Row:
@@ -180,7 +202,7 @@ def row_of(message: GenerationMessage, now: str) -> Row:
         storable(message.instance_id),
         _json(message.answers),
         chosen,
-        _json(message.failures),
+        _json(message.failures) if message.failures else "[]",
         message.success,
         message.quality_score,
         moment(made_at(message)),

@@ -30,10 +30,17 @@ from cultivar.ledger.columns import ExactText, QueriedJson, UtcTime
 from cultivar.ledger.database import Database
 from cultivar.ledger.tables import answer_stats, combination_stats, judgements
 
-SCHEMA = 2
+SCHEMA = 3
 """The number of the schema that this hub makes and knows."""
 
 VERSION_TABLE = "hub_version"
+
+_RETAINED = 2
+"""The schema from which on generations can be forgotten."""
+
+_FILLED = 50
+"""Per cent of a page of the counts that PostgreSQL fills. A batch writes most rows of a page anew;
+where the page has room for them, the index need not be told, which takes as long as the rest."""
 
 metadata = MetaData()
 
@@ -163,6 +170,15 @@ def _make(connection: Connection, found: int) -> None:
         connection.exec_driver_sql(f"CREATE TABLE {VERSION_TABLE} (number INTEGER NOT NULL)")
         connection.exec_driver_sql(f"INSERT INTO {VERSION_TABLE} VALUES ({SCHEMA})")
     connection.exec_driver_sql(f"UPDATE {VERSION_TABLE} SET number = {SCHEMA}")
+    if found < _RETAINED:
+        _make_retained(connection)
+    if connection.dialect.name == "postgresql":
+        for table in (answer_stats, combination_stats):
+            connection.exec_driver_sql(f"ALTER TABLE {table.name} SET (fillfactor = {_FILLED})")
+
+
+def _make_retained(connection: Connection) -> None:
+    """What can be forgotten again, since schema 2."""
     connection.execute(insert(horizon).values(forgotten_before=UNTIMED, announced_at=UNTIMED))
     if connection.dialect.name == "postgresql":
         partition(connection)

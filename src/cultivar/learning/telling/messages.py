@@ -15,8 +15,8 @@ from msgspec import DecodeError, json, to_builtins
 
 from cultivar.learning.telling.signature import FailureSignature
 from cultivar.ledger.outgoing import SeenPattern
-from cultivar.ledger.tallying import Observation, Observed, observation_of
-from cultivar.model import Answer, Generation, Json
+from cultivar.ledger.tallying import Seen, observation_of
+from cultivar.model import Answer, Generation
 from cultivar.record import Record, field, replace
 from cultivar.schema import MisfitError, read_as
 
@@ -131,24 +131,18 @@ def decoded(data: bytes, sender: str = "") -> GenerationMessage:
     return _complete(found, sender, data)
 
 
-def observed(message: GenerationMessage) -> Observation:
+def seen(message: GenerationMessage) -> Seen:
     """What is counted of a message; answers that are not yes or no, a number or a text are not.
 
     What says no time, or one that is still to come, is counted as of now.
     """
-    now = datetime.now(UTC)
-    chosen = set(message.answers if message.chosen is None else message.chosen)
-    return Observation(
+    now, given = datetime.now(UTC), message.answers.items()
+    return Seen(
         template_id=message.template_id,
         template_version=message.template_version,
         instance_id=message.instance_id,
-        answers=tuple(
-            [
-                Observed(question=name, value=cast("Json", value), chosen=name in chosen)
-                for name, value in message.answers.items()
-                if isinstance(value, _COUNTED)
-            ]
-        ),
+        answers={name: value for name, value in given if isinstance(value, _COUNTED)},
+        chosen=message.answers if message.chosen is None else message.chosen,
         success=message.success,
         at=min(message.generated_at or now, now),
     )

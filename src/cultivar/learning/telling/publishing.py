@@ -15,7 +15,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 from cultivar.bus.base import Bus, BusUnavailableError, Message, TooLargeError
-from cultivar.bus.opening import OpenBus
+from cultivar.bus.opening import OpenBus, tells_first
 from cultivar.bus.subjects import GENERATION, subject_of
 from cultivar.errors import CultivarError
 from cultivar.ledger.outgoing import Outbox, Outgoing
@@ -156,7 +156,7 @@ class Publisher:
     def _struggle(self, error: CultivarError, pause: float = 0.0) -> float:
         """Note what is wrong, once; how long to wait after it."""
         was, self._trouble = self._trouble, str(error)
-        if not was and not self._closing.is_set():
+        if not was and not self._closing.is_set() and tells_first(error):
             _LOG.warning("nothing can be published just now: %s", error)
         longer = pause * 2 if was else 0.0
         return min(max(longer, self._policy.backoff), self._policy.longest_pause)

@@ -1,9 +1,9 @@
 """Holds each instance to what the bridge may spend on it.
 
 The invariant: no call is made for an instance that has used up its budget of the window, also after
-a restart, since what was used is read from the record. Calls that are under way count as
-much as they may take at most; where that might be too much, the next one waits for them. So one
-call may overrun a limit, in each bridge on the record.
+a restart, since what was used is read from the record. Each call is kept there before it is made,
+with the most that it may take; where that might be too much beside the others, the next one waits.
+So one call may overrun a limit, however many bridges share the record.
 """
 
 from __future__ import annotations
@@ -17,24 +17,41 @@ from datetime import UTC, datetime
 from typing import Final, Literal
 
 from cultivar.errors import StoreUnavailableError
-from cultivar.ledger.base import CallRecord, ModelCall
+from cultivar.ledger.base import CallRecord, ModelCall, Reserved
 from cultivar.llm.bridge.protocol import (
     BridgeBudgetSpentError,
     Refusal,
     RefusedRequestError,
     Spent,
 )
-from cultivar.record import Record
+from cultivar.model import Usage
+from cultivar.record import Record, field, replace
 from cultivar.settings import BridgeSettings
 
-_KINDS: Final[tuple[Literal["money", "tokens", "calls"], ...]] = ("money", "tokens", "calls")
+_Kind = Literal["money", "tokens", "calls"]
+
+_KINDS: Final[tuple[_Kind, ...]] = ("money", "tokens", "calls")
+
+_SHORTEST: Final = 0.05
+_LONGEST: Final = 0.5
+"""Seconds between looks at whether another bridge's calls are over."""
+
+_GRACE: Final = 60.0
+"""Seconds beyond which a call that nobody waits for any more is given up."""
 
 
-class Most(Record):
-    """What a call may take, at most."""
+_UNDER_WAY: Final = (
+    "It is under way, or its bridge ended before it did: counted is what its prompt may cost."
+)
 
-    model: str = ""
+
+class Planned(Record):
+    """A call before it is made."""
+
+    call: ModelCall
+    """What it takes at least, once it is sent."""
     tokens: float = math.inf
+    """What it takes at most."""
 
 
 class Window(Record):
@@ -62,13 +79,13 @@ class Allowances:
         self._purses: dict[str, Purse] = {}
 
     @contextmanager
-    def share(self, instance: str, until: float, most: Most) -> Generator[Share]:
+    def share(self, instance: str, until: float, planned: Planned) -> Generator[Share]:
         """Room for one call, once there is some.
 
         Args:
             instance: Who asks; empty: nobody knows.
             until: How long to wait for calls that are under way, by the monotonic clock.
-            most: What the call may take.
+            planned: The call.
 
         Raises:
             BridgeBudgetSpentError: There is none in this window.
@@ -77,11 +94,11 @@ class Allowances:
         """
         purse = self._taken(instance)
         try:
-            share = Share(purse=purse, name=purse.open(until, most))
+            share = purse.open(until, planned)
             try:
                 yield share
             finally:
-                purse.close(most)
+                purse.close(share)
         finally:
             self._left(instance, purse)
 
@@ -120,10 +137,10 @@ class Purse:
         self._instance, self._record = instance, record
         self._settings, self._now = settings, now
         self._changed = threading.Condition()
-        self._under_way: list[Most] = []
         self._prices: dict[str, float] = {}
         """The most money that a token of each model has cost."""
-        self._unkept: list[ModelCall] = []
+        self._unkept: list[tuple[int, ModelCall | None]] = []
+        """What became of calls that were begun, where the record does not know it yet."""
         self.users = 0
         """How many hold it."""
 
@@ -132,50 +149,73 @@ class Purse:
         """Whether all that was used is in the record."""
         return not self._unkept
 
-    def open(self, until: float, most: Most) -> str:
-        """Wait for room for one call; returns what it is recorded under."""
+    def open(self, until: float, planned: Planned) -> Share:
+        """Wait for room for one call."""
+        pause = _SHORTEST
         with self._changed:
-            while not self._has_room(window := self._window()):
-                if not self._changed.wait(max(0.0, until - time.monotonic())):
+            while (share := self._begun(planned, until)) is None:
+                left = until - time.monotonic()
+                if left <= 0:
                     why = "Other calls of this instance are under way, and may spend its budget."
                     raise RefusedRequestError(Refusal(reason="slow", error=why, retry=True))
-            self._under_way.append(most)
-            return window.name
+                self._changed.wait(min(pause, left))
+                pause = min(2 * pause, _LONGEST)
+            return share
 
-    def pay(self, call: ModelCall) -> None:
+    def pay(self, share: Share, call: ModelCall, unanswered: int) -> None:
         """Keep a call; where the record does not take it, it is kept before the next one."""
         with self._changed:
             if not call.error:
                 self._learn(call)
-            self._unkept.append(call)
-            try:
-                self._keep()
-            except StoreUnavailableError:
-                return  # the answer is paid for: whoever asked shall have it
+            self._unkept.append((share.begun, self._with(unanswered, call)))
+            share.paid.set()
+            self._keep_if_possible()
 
-    def close(self, most: Most) -> None:
-        """Say that the call is over."""
+    def close(self, share: Share) -> None:
+        """Say that the call is over; what was not paid for was not made."""
         with self._changed:
-            self._under_way.remove(most)
+            if not share.paid.is_set():
+                self._unkept.append((share.begun, None))
+                self._keep_if_possible()
             self._changed.notify_all()
 
-    def _has_room(self, window: Window) -> bool:
+    def _begun(self, planned: Planned, until: float) -> Share | None:
+        """The share of a call for which there is room now."""
         self._keep()
-        limits = {kind: getattr(self._settings, kind) for kind in _KINDS}
-        if all(limit is None for limit in limits.values()):
-            return True
-        used = self._record.usage(window.name)
+        window = self._window()
+        call = replace(planned.call, run_id=window.name, error=_UNDER_WAY, attempts=0)
+        begun = self._record.begin_call(
+            self._with(planned.call.prompt_tokens, replace(call, prompt_tokens=0)),
+            self._reserved(planned, until),
+            lambda used, under_way: self._fits(window, used, under_way),
+        )
+        return None if begun is None else Share(purse=self, name=window.name, begun=begun)
+
+    def _fits(self, window: Window, used: Usage, under_way: Usage) -> bool:
         for kind in _KINDS:
-            limit, spent = limits[kind], getattr(used, kind)
-            if limit is not None and spent >= limit:
+            limit: float | None = getattr(self._settings, kind)
+            if limit is None:
+                continue
+            spent, others = float(getattr(used, kind)), float(getattr(under_way, kind))
+            if spent >= limit:
                 ends = datetime.fromtimestamp(window.ends, UTC).isoformat(timespec="seconds")
                 raise BridgeBudgetSpentError(
                     Spent(kind=kind, spent=spent, limit=limit, free_at=ends)
                 )
-            under_way = sum(self._costs(kind, each) for each in self._under_way)
-            if limit is not None and under_way and spent + under_way >= limit:
+            if others and spent + others >= limit:
                 return False
         return True
+
+    def _reserved(self, planned: Planned, until: float) -> Reserved:
+        """What the call may take: all that there is, where nobody knows how much."""
+        now = self._now()
+        tokens, price = max(1.0, planned.tokens), self._prices.get(planned.call.model, math.inf)
+        return Reserved(
+            tokens=int(min(tokens, self._settings.tokens or 0)),
+            money=min(price * tokens if price else 0.0, self._settings.money or 0.0),
+            begins=now,
+            ends=now + max(0.0, until - time.monotonic()) + _GRACE,
+        )
 
     def _window(self) -> Window:
         length = self._settings.window_seconds
@@ -184,24 +224,25 @@ class Purse:
         name = f"bridge:{self._instance}:{began}/{length:g}"
         return Window(name=name, ends=begins + length)
 
-    def _costs(self, kind: str, most: Most) -> float:
-        """What a call that is under way may cost."""
-        if kind == "calls":
-            return 1.0
-        return most.tokens if kind == "tokens" else self._money(most)
-
-    def _money(self, most: Most) -> float:
-        price = self._prices.get(most.model, math.inf)
-        return price * most.tokens if price else 0.0
+    def _with(self, tokens: int, call: ModelCall) -> ModelCall:
+        """A call, and beside it tokens that nobody has told, at the highest price that is known."""
+        money = tokens * self._prices.get(call.model, 0.0)
+        return replace(call, prompt_tokens=call.prompt_tokens + tokens, money=call.money + money)
 
     def _learn(self, call: ModelCall) -> None:
         tokens = max(1, call.prompt_tokens + call.completion_tokens)
         known = self._prices.get(call.model, 0.0)
         self._prices[call.model] = max(known, call.money / tokens)
 
+    def _keep_if_possible(self) -> None:
+        try:
+            self._keep()
+        except StoreUnavailableError:
+            return  # the answer is paid for: whoever asked shall have it
+
     def _keep(self) -> None:
         while self._unkept:
-            self._record.add_call(self._unkept[0])
+            self._record.end_call(*self._unkept[0])
             del self._unkept[0]
 
 
@@ -211,7 +252,15 @@ class Share(Record):
     purse: Purse
     name: str
     """What the call is recorded under."""
+    begun: int
+    """What the record knows it by."""
+    paid: threading.Event = field(default_factory=threading.Event)
 
-    def pay(self, call: ModelCall) -> None:
-        """Keep the call."""
-        self.purse.pay(call)
+    def pay(self, call: ModelCall, unanswered: int = 0) -> None:
+        """Keep the call.
+
+        Args:
+            call: What it took.
+            unanswered: Tokens of attempts for which no answer came and its provider may charge.
+        """
+        self.purse.pay(self, call, unanswered)

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
 from queue import Empty, SimpleQueue
 from typing import Final, TypeAlias
 
 from msgspec import json
 
 from cultivar.bus.base import Message
+from cultivar.bus.fairness import BusyError, FairShare
 from cultivar.bus.subjects import MODEL_REQUEST, sender_of
 from cultivar.llm.base import Tell
 from cultivar.llm.bridge.asking import Job, job_of
@@ -57,7 +56,7 @@ class Answering:
 
     def __init__(self, work: Work, places: int, post: Post) -> None:
         self._work, self._post = work, post
-        self._hall = _Hall(places)
+        self._hall = FairShare(places, places // 2)
         self._closed_at: float | None = None
 
     def __call__(self, message: Message) -> bytes | Iterator[bytes]:
@@ -87,6 +86,8 @@ class Answering:
                 yield from self._until_the_end(job)
         except RefusedRequestError as error:
             yield replace(error.refusal, id=job.asked.id)
+        except BusyError:
+            yield replace(BUSY, id=job.asked.id)
 
     def _until_the_end(self, job: Job) -> Iterator[Part]:
         parts: SimpleQueue[Part] = SimpleQueue()
@@ -118,36 +119,10 @@ class Answering:
             raise RefusedRequestError(_STOPPING)
 
 
+BUSY: Final = Refusal(reason="busy", error="It has too many requests in hand.", retry=True)
+"""What is answered where no place is left for a sender."""
+
 _STOPPING: Final = Refusal(reason="stopping", error="It is being stopped.", retry=True)
-
-
-class _Hall:
-    """Where requests are in hand.
-
-    Args:
-        places: How many, at most.
-    """
-
-    def __init__(self, places: int) -> None:
-        self._places = places
-        self._lock = threading.Lock()
-        self._taken: Counter[str] = Counter()
-
-    @contextmanager
-    def place(self, sender: str) -> Generator[None]:
-        """A place, where one is left for this sender."""
-        with self._lock:
-            most = max(1, self._places // 2)
-            if self._taken.total() >= self._places or self._taken[sender] >= most:
-                why = "It has too many requests in hand."
-                raise RefusedRequestError(Refusal(reason="busy", error=why, retry=True))
-            self._taken[sender] += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._taken[sender] -= 1
-                self._taken += Counter()  # forgets who has none
 
 
 def _sender_of(message: Message) -> str:

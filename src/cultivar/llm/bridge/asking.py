@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
-from collections import Counter
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from msgspec import json
 
+from cultivar.bus.fairness import BusyError, FairShare
 from cultivar.errors import CultivarError, StoreUnavailableError
 from cultivar.ledger.base import ModelCall
 from cultivar.llm.base import (
@@ -21,7 +20,7 @@ from cultivar.llm.base import (
     StreamingProvider,
     Tell,
 )
-from cultivar.llm.bridge.allowance import Allowances, Most
+from cultivar.llm.bridge.allowance import Allowances, Planned
 from cultivar.llm.bridge.models import Models
 from cultivar.llm.bridge.protocol import (
     Answer,
@@ -35,12 +34,22 @@ from cultivar.llm.bridge.protocol import (
 from cultivar.llm.redaction import Redactor
 from cultivar.llm.replies import request_hash
 from cultivar.llm.retrying import Retrying
+from cultivar.model import Json
 from cultivar.record import Record, replace
 
 _LOG = logging.getLogger(__name__)
 
 _LONGEST = 600.0
 """Seconds that a request may take whose sender sets no limit."""
+
+
+_WAITING = 1000
+"""How many calls of one sender may wait for a provider; far fewer are let in."""
+
+_BYTES_OF_A_TOKEN = 4
+"""In English text."""
+
+_TOO_LATE = Refusal(reason="busy", error="Too many other requests are before it.", retry=True)
 
 
 class Job(Record):
@@ -79,42 +88,52 @@ class _Attempts:
     def __init__(self, tell: Tell) -> None:
         self._tell = tell
         self.number = 0
-        self.has_told = False
+        self.told = 0
+        """Bytes of the reply that were handed on."""
+        self.unanswered = 0
+        """Tokens of attempts without an answer, for which the provider may charge all the same."""
         self.began = time.monotonic()
+
+    @property
+    def said(self) -> str:
+        """What the record says of them."""
+        if not self.unanswered:
+            return ""
+        return f" (Its provider may charge for it: about {self.unanswered} tokens are counted.)"
 
     def hear(self, text: str) -> None:
         """Hand a piece of the reply on."""
-        self.has_told = True
+        self.told += len(text.encode())
         self._tell(text)
 
+    def count(self, error: ProviderError, tokens: int) -> None:
+        """Count an attempt that failed, with the tokens of its prompt."""
+        if error.billed or self.told:
+            self.unanswered += tokens + _about(self.told)
 
-class _Places:
-    """Who may be with a provider: no sender is in more than half of the places.
 
-    Args:
-        number: How many there are.
-    """
+def _about(size: int) -> int:
+    """About how many tokens so many bytes are."""
+    return -(-size // _BYTES_OF_A_TOKEN)
 
-    def __init__(self, number: int) -> None:
-        self._number, self._share = number, max(1, number // 2)
-        self._taken: Counter[str] = Counter()
-        self._changed = threading.Condition()
 
-    def take(self, sender: str, until: float) -> bool:
-        """Take a place, once one is free for this sender; whether there was one in time."""
-        with self._changed:
-            while self._taken.total() >= self._number or self._taken[sender] >= self._share:
-                if not self._changed.wait(max(0.0, until - time.monotonic())):
-                    return False
-            self._taken[sender] += 1
-            return True
+def _tokens(request: ModelRequest) -> int:
+    """About how many tokens the provider reads, at least."""
+    return _about(sum(len(each.content.encode()) for each in request.messages))
 
-    def leave(self, sender: str) -> None:
-        """Give the place back."""
-        with self._changed:
-            self._taken[sender] -= 1
-            self._taken += Counter()  # forgets who has none
-            self._changed.notify_all()
+
+def _sizes(request: ModelRequest, attempts: _Attempts) -> Json:
+    messages = request.messages
+    size = sum(len(each.content) for each in messages)
+    return {
+        "messages": len(messages),
+        "characters": size,
+        "unanswered_tokens": attempts.unanswered,
+    }
+
+
+def _nobody(piece: str) -> None:
+    """Hears nothing."""
 
 
 class Asking:
@@ -140,7 +159,7 @@ class Asking:
     ) -> None:
         self._models, self._allowances = models, allowances
         self._retrying, self._redactor = retrying, redactor
-        self._places = _Places(concurrent)
+        self._places = FairShare(concurrent, concurrent // 2, _WAITING)
         self._longest = longest
 
     def outcome(self, job: Job, tell: Tell) -> Answer | Refusal:
@@ -158,18 +177,20 @@ class Asking:
 
     def _answer(self, job: Job, tell: Tell) -> Answer:
         question, attempts = self._question(job), _Attempts(tell)
-        allowed = self._allowances.share(job.sender, job.until, self._most(question))
+        allowed = self._allowances.share(job.sender, job.until, self._planned(question))
         with allowed as share, self._place(job):
             try:
                 reply = self._reply(question, attempts)
             except (ProviderError, CultivarError) as error:
                 failed = ModelReply(text="", model=question.provider.name)
-                share.pay(self._call(share.name, question, failed, attempts, str(error)))
+                call = self._call(question, failed, attempts, str(error))
+                share.pay(replace(call, run_id=share.name), attempts.unanswered)
                 raise
-            share.pay(self._call(share.name, question, reply, attempts))
+            call = self._call(question, reply, attempts)
+            share.pay(replace(call, run_id=share.name), attempts.unanswered)
         return Answer(
             model=reply.model,
-            content="" if attempts.has_told else reply.text,
+            content="" if attempts.told else reply.text,
             usage=Taken(
                 prompt_tokens=reply.prompt_tokens,
                 completion_tokens=reply.completion_tokens,
@@ -178,10 +199,14 @@ class Asking:
             ),
         )
 
-    def _most(self, question: _Question) -> Most:
-        """A token is a byte at least; each attempt is paid for, but what failed is not known."""
-        size = len(json.encode(question.request)) + self._longest
-        return Most(model=question.provider.name, tokens=size)
+    def _planned(self, question: _Question) -> Planned:
+        """What a call takes: a token is a byte at least, and each attempt may be charged for."""
+        nothing = ModelReply(text="", model=question.provider.name)
+        call = self._call(question, nothing, _Attempts(_nobody))
+        least, wanted = _tokens(question.request), question.job.asked.retries
+        again = self._retrying.retries if wanted is None else min(wanted, self._retrying.retries)
+        most = len(json.encode(question.request)) + self._longest + again * least
+        return Planned(call=replace(call, prompt_tokens=least), tokens=most)
 
     def _question(self, job: Job) -> _Question:
         provider, request = self._models.provider(job.asked.model), job.asked.request()
@@ -191,13 +216,14 @@ class Asking:
     @contextmanager
     def _place(self, job: Job) -> Generator[None]:
         """Wait until a provider may be asked; for whom nobody waits any more, none is."""
-        if not job.left or not self._places.take(job.sender, job.until):
-            why = "Too many other requests are before it."
-            raise RefusedRequestError(Refusal(reason="busy", error=why, retry=True))
-        try:
+        if not job.left:
+            raise RefusedRequestError(_TOO_LATE)
+        with ExitStack() as held:
+            try:
+                held.enter_context(self._places.place(job.sender, job.left))
+            except BusyError as error:
+                raise RefusedRequestError(_TOO_LATE) from error
             yield
-        finally:
-            self._places.leave(job.sender)
 
     def _reply(self, question: _Question, attempts: _Attempts) -> ModelReply:
         provider, request, job = question.provider, question.request, question.job
@@ -208,6 +234,7 @@ class Asking:
                     return provider.stream(request, attempts.hear)
                 return provider.complete(request)
             except ProviderError as error:
+                attempts.count(error, _tokens(request))
                 delay = self._delay(job, attempts, error)
                 if delay is None:
                     raise
@@ -216,35 +243,28 @@ class Asking:
     def _delay(self, job: Job, attempts: _Attempts, error: ProviderError) -> float | None:
         """Seconds until the next attempt; None where there is none, or nobody would wait for it."""
         wanted = job.asked.retries
-        if attempts.has_told or (wanted is not None and attempts.number > wanted):
+        if attempts.told or (wanted is not None and attempts.number > wanted):
             return None
         delay = self._retrying.delay(attempts.number, error)
         return delay if delay is not None and delay < job.left else None
 
     def _call(
-        self,
-        name: str,
-        question: _Question,
-        reply: ModelReply,
-        attempts: _Attempts,
-        error: str = "",
+        self, question: _Question, reply: ModelReply, attempts: _Attempts, error: str = ""
     ) -> ModelCall:
         """What is kept of a call: what it took. What was said is its sender's."""
-        messages = question.request.messages
-        size = sum(len(each.content) for each in messages)
         return ModelCall(
-            run_id=name,
+            run_id="",
             purpose=question.request.purpose,
             request_hash=question.hash,
             model=reply.model,
-            prompt={"messages": len(messages), "characters": size},
+            prompt=_sizes(question.request, attempts),
             reply="",
             prompt_tokens=reply.prompt_tokens,
             completion_tokens=reply.completion_tokens,
             money=reply.money,
             seconds=time.monotonic() - attempts.began,
             attempts=attempts.number,
-            error=self._redactor.text(error),
+            error=self._redactor.text(f"{error}{attempts.said}" if error else ""),
         )
 
     def _refusal(self, error: Exception) -> Refusal:

@@ -6,11 +6,13 @@ from contextlib import ExitStack, closing, suppress
 from functools import partial
 from typing import Final
 
+from msgspec import json
+
 from cultivar.bus.base import Bus, BusUnavailableError, Message
 from cultivar.bus.subjects import MODEL_REQUEST
 from cultivar.ledger.base import CallRecord
 from cultivar.llm.bridge.allowance import Allowances
-from cultivar.llm.bridge.answering import Answering
+from cultivar.llm.bridge.answering import BUSY, Answering
 from cultivar.llm.bridge.asking import Asking
 from cultivar.llm.bridge.models import Models
 from cultivar.llm.bridge.protocol import RESPONSE
@@ -27,8 +29,6 @@ _WAITING: Final = 7
 
 _SPARE: Final = 4
 """Further threads, which tell who comes when all places are taken."""
-
-_POST_SECONDS: Final = 0.05
 
 
 class Bridge:
@@ -62,9 +62,10 @@ class Bridge:
             loading.join()
         places = settings.bridge.concurrent * (1 + _WAITING)
         self._answering = Answering(asking.outcome, places, partial(_post, bus))
+        busy = json.encode(BUSY)
         with ExitStack() as begun:
             for subject in SUBJECTS:
-                activity = bus.serve(subject, self._answering, places + _SPARE)
+                activity = bus.serve(subject, self._answering, places + _SPARE, busy)
                 begun.enter_context(closing(activity))
             self._begun = begun.pop_all()
 
@@ -89,6 +90,6 @@ def _models(settings: Settings, redactor: Redactor) -> Models:
 
 
 def _post(bus: Bus, answer: bytes) -> None:
-    """Tell an answer to whoever listens; nobody answers that."""
+    """Tell an answer to whoever listens; where the bus is gone, nobody does."""
     with suppress(BusUnavailableError):
-        bus.request(Message(subject=RESPONSE, data=answer), _POST_SECONDS)
+        bus.send(Message(subject=RESPONSE, data=answer))
