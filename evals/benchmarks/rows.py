@@ -300,6 +300,74 @@ def _update_row(what: str, tools: Found, name: str) -> Row:
     )
 
 
+def gate_rows(found: Found) -> list[Row]:
+    """What the gate releases, beside what GEPA's rule accepts of the same candidates."""
+    rows = [_false_releases_row(found), _looks_row(found)]
+    rows += [_power_row(name, each) for name, each in found["better"].items()]
+    return [*rows, *(_harm_row(name, each) for name, each in found["worse"].items())]
+
+
+def _false_releases_row(found: Found) -> Row:
+    equal = found["equal"]
+    shares = ", ".join(f"{name} {each['share']:.1%}" for name, each in equal.items())
+    accepted, shipped = (
+        "/".join(f"{each['gepa'][what]:.0%}" for each in equal.values())
+        for what in ("accepted", "shipped")
+    )
+    return Row(
+        what=f"gate: {found['campaigns']:,} campaigns of {found['candidates']} candidates that "
+        "equal the old version, by how often it passes: campaigns with a false release",
+        bar="at most 5 %",
+        measured=f"{shares} (GEPA {found['gepa']}, in the same order: ships another version in "
+        f"{shipped} of its runs; its minibatch of 3 lets {accepted} of the candidates pass)",
+        met=all(each["share"] <= 0.05 for each in equal.values()),
+    )
+
+
+def _looks_row(found: Found) -> Row:
+    equal = found["equal"].values()
+    looks, most = (
+        sum(each["looks"]["all"] for each in equal),
+        max(e["looks"]["most"] for e in equal),
+    )
+    return Row(
+        what="the same: how often the gate was asked",
+        bar="none",
+        measured=f"{looks:,} times, at one candidate up to {most}, after each round of at most "
+        f"{found['cases']} pairs, up to {found['most_pairs']:,}",
+        met=True,
+    )
+
+
+POWER_BAR: tuple[str, int] = ("50 % +10", 600)
+"""The candidate that has to be released in eight of ten cases, within so many pairs."""
+
+
+def _power_row(name: str, each: Found) -> Row:
+    held, most = name == POWER_BAR[0], POWER_BAR[1]
+    within = each["released_within"][str(most)]
+    return Row(
+        what=f"gate: a better candidate is released ({name})",
+        bar=f"at least 80 % within {most} pairs" if held else "none",
+        measured=f"{within:.0%} within {most} pairs, {each['released']:.0%} in all; decided after "
+        f"{each['pairs_median']:.0f} (median), {each['pairs_90']:.0f} (90 %) "
+        f"(GEPA's minibatch {each['gepa']['accepted']:.0%}, "
+        f"its runs {each['gepa']['shipped']:.0%})",
+        met=not held or within >= 0.8,
+    )
+
+
+def _harm_row(name: str, each: Found) -> Row:
+    return Row(
+        what=f"gate: a candidate that does harm is stopped ({name})",
+        bar="at least 95 %",
+        measured=f"{1 - each['released']:.1%}, after {each['pairs_median']:.0f} pairs (median) "
+        f"(GEPA's minibatch stops {1 - each['gepa']['accepted']:.0%}, its runs "
+        f"{1 - each['gepa']['shipped']:.0%})",
+        met=each["released"] <= 0.05,
+    )
+
+
 def _under(what: str, seconds: float, bar: float, beside: str = "") -> Row:
     measured = f"{seconds:.2f} s" + (f" ({beside})" if beside else "")
     return Row(what=what, bar=f"under {bar:g} s", measured=measured, met=seconds < bar)
@@ -317,5 +385,6 @@ ROWS: dict[str, Callable[[Found], list[Row]]] = {
     "inference": inference_rows,
     "recall": recall_rows,
     "upgrade": upgrade_rows,
+    "gate": gate_rows,
 }
 """The benchmarks, and how each becomes rows of the table."""

@@ -89,13 +89,27 @@ class Definitions(Record):
         Raises:
             DefinitionError: The file declares no such tool.
         """
-        path = self.find("tools", f"{name}.py")
+        path = self.tool_file(name)
         found = getattr(load_file(path, f"cultivar_definitions.tools.{name}"), name, None)
         if not isinstance(found, Tool):
             raise DefinitionError(
                 f"`{path}` declares no tool {name!r}.", "Decorate a function of that name."
             )
         return cast("Tool[..., Any]", found)
+
+    def tools(self) -> tuple[str, ...]:
+        """The names of all tools, those of a workspace that is not trusted among them."""
+        files = [path for root in self._roots() for path in (root / "tools").glob("*.py")]
+        return tuple(sorted({path.stem for path in files}))
+
+    def tool_file(self, name: str) -> Path:
+        """The file of the tool called `name`.
+
+        Raises:
+            DefinitionError: There is none.
+            UntrustedError: It is of a workspace that is not trusted.
+        """
+        return self.find("tools", f"{name}.py")
 
     def prompts(self, agent: str) -> Mapping[str, str]:
         """The prompts of an agent, the workspace's own before ours, one by one.

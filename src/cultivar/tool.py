@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Generic, ParamSpec, TypeVar
 
 from cultivar.model import Json
-from cultivar.record import Record, field
+from cultivar.record import Record
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -37,7 +37,7 @@ class Tool(Record, Generic[P, R]):
 
     call: Callable[P, R]
     characteristics: Characteristics
-    cases: tuple[Case, ...] = field(default=())
+    cases: tuple[Case, ...] = ()
 
     @property
     def name(self) -> str:

@@ -17,11 +17,13 @@ from cultivar.checking.checks import CheckRunner
 from cultivar.definitions import Agents, Definitions, builtin_root
 from cultivar.delivery.journal import Journals
 from cultivar.errors import SettingsError, StoreUnavailableError
+from cultivar.evolution.toolbox import RecordedToolbox, Recorder, Records
 from cultivar.generation.templates import TemplateStore
 from cultivar.generation.vault import Vault
 from cultivar.generation.workshop import Workshop
 from cultivar.learning.defaults.learned import Learned, LearnedHere, NothingLearned
 from cultivar.ledger.base import CallRecord, ContentStore, Ledger, PatternStore, VerdictCache
+from cultivar.ledger.improvements import ArtifactStore, ExecutionLog, ExperimentStore, Leases
 from cultivar.ledger.outgoing import Outbox, Telling
 from cultivar.ledger.served import LedgerProcess
 from cultivar.ledger.tallying import TallyStore
@@ -31,8 +33,9 @@ from cultivar.llm.redaction import Redactor, environment_secrets
 from cultivar.machine import Event, Listener, Machine, open_checkpointer
 from cultivar.memory.base import Memory
 from cultivar.sandbox.base import Sandbox
-from cultivar.settings import NO_MODEL, UNNAMED, Settings, is_trusted
+from cultivar.settings import NO_MODEL, UNNAMED, Settings
 from cultivar.templating.origins.catalog import Catalog
+from cultivar.trusting import is_trusted
 from cultivar.upgrade.finding import Finder
 from cultivar.upgrade.sources import Sources
 from cultivar.upgrade.versions import Versions
@@ -54,6 +57,26 @@ class Stores(Ledger, Protocol):
     calls: CallRecord
     tallies: TallyStore
     outbox: Outbox
+
+    @property
+    def artifacts(self) -> ArtifactStore:
+        """Every version of what improves."""
+        ...
+
+    @property
+    def experiments(self) -> ExperimentStore:
+        """Experiments with their trials, cases and releases."""
+        ...
+
+    @property
+    def executions(self) -> ExecutionLog:
+        """Uses of tools and prompts."""
+        ...
+
+    @property
+    def leases(self) -> Leases:
+        """Who does what only one may do at a time."""
+        ...
 
     def close(self) -> None:
         """Give all connections back."""
@@ -128,7 +151,8 @@ def _makers() -> dict[type[Any], Maker]:
     return {
         Definitions: _definitions,
         Agents: lambda s: Agents(definitions=s.need(Definitions), services=s),
-        Toolbox: lambda s: s.need(Definitions).tool,
+        Recorder: _recorder,
+        Toolbox: _toolbox,
         Machine: _machine,
         Catalog: _catalog,
         TemplateStore: lambda s: TemplateStore(s.need(ContentStore)),
@@ -144,6 +168,10 @@ def _makers() -> dict[type[Any], Maker]:
         CallRecord: lambda s: s.need(Stores).calls,
         TallyStore: lambda s: s.need(Stores).tallies,
         Outbox: lambda s: s.need(Stores).outbox,
+        ArtifactStore: lambda s: s.need(Stores).artifacts,
+        ExperimentStore: lambda s: s.need(Stores).experiments,
+        ExecutionLog: lambda s: s.need(Stores).executions,
+        Leases: lambda s: s.need(Stores).leases,
         Learned: _learned,
         Memory: _memory,
         Sandbox: _sandbox,
@@ -162,6 +190,21 @@ def _definitions(services: Services) -> Definitions:
     return Definitions(workspace=settings.workspace, trusted=trusted)
 
 
+def _recorder(services: Services) -> Recorder:
+    log = services.need(ExecutionLog)
+    # A ledger in a process of its own keeps what it is handed while others go on.
+    waits = services.given(LedgerProcess) is None
+    recorder = Recorder(Records(log=log, redactor=services.need(Redactor), waits=waits))
+    services.on_close(recorder.close)
+    return recorder
+
+
+def _toolbox(services: Services) -> Toolbox:
+    definitions, recorder = services.need(Definitions), services.need(Recorder)
+    name = services.settings.instance_id
+    return RecordedToolbox(definitions.tool, definitions.tool_file, recorder, name)
+
+
 def _machine(services: Services) -> Machine:
     settings = services.settings
 
@@ -175,8 +218,14 @@ def _machine(services: Services) -> Machine:
 
 def _catalog(services: Services) -> Catalog:
     settings = services.settings
+    folders = [settings.workspace / path for path in settings.template_paths]
+    journals = services.need(Journals)
+    if any(journals.deliveries.glob("*.json")):
+        from cultivar.delivery.transaction import take_back_inside
+
+        take_back_inside(folders, journals)  # a template may be half replaced
     return Catalog(
-        [settings.workspace / path for path in settings.template_paths],
+        folders,
         settings.cache / "git",
         settings.trust,
         builtin=[builtin_root() / "templates_data"],

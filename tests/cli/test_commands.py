@@ -62,6 +62,9 @@ def generated(at: Path, *more: str, code: int = 0) -> Any:
 COMMANDS = [
     *("init", "templates", "doctor", "generate", "resume"),
     *("history", "show", "stats", "why", "export", "simulate", "learn", "hub", "bridge", "up"),
+    "tools",
+    "sync",
+    "eval",
 ]
 
 

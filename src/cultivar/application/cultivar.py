@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import cast
 
 from cultivar.application.generating import Generated, Generating
+from cultivar.application.improving import Improving
 from cultivar.application.looking import Looking
 from cultivar.application.opened import Ask
 from cultivar.application.telling import Telling
@@ -13,11 +14,11 @@ from cultivar.application.upgrading import Upgraded, Upgrading
 from cultivar.errors import UsageError
 from cultivar.generation.vault import Vault
 from cultivar.ledger.base import Ledger, Run
-from cultivar.model import Json
+from cultivar.model import Json, Order, UpgradeOrder
 from cultivar.record import replace
 
 
-class Cultivar(Generating, Upgrading, Looking, Telling):
+class Cultivar(Generating, Upgrading, Improving, Looking, Telling):
     """A workspace that is open: generate in it, bring it up to date, ask what was generated."""
 
     def resume(
@@ -38,8 +39,13 @@ class Cultivar(Generating, Upgrading, Looking, Telling):
 
         Raises:
             NotKnownError: There is no such run.
+            UsageError: It has come to its end, or is one of `improve`.
         """
         run = self.services.need(Ledger).run(run_id)
+        if not isinstance(run.order, Order | UpgradeOrder):
+            raise UsageError(
+                f"The run {run.id!r} is one of `improve`.", "`improve_on` takes it up again."
+            )
         secrets = {name: cast("Json", value) for name, value in (answers or {}).items()}
         self.services.need(Vault).hold(run.id, secrets)
         self.services.need(Vault).demand(run.id, run.order.secrets)

@@ -22,17 +22,26 @@ FAULT = 70
 RESUMABLE = (UnavailableError, BudgetSpentError, DestinationError)
 """After these the same run may well come to a good end."""
 
+RUNS: Final = frozenset({"generate", "resume", "upgrade", "improve"})
+"""The commands whose run may go on after they were ended."""
+
+_GO_ON: Final = "`cultivar history --runs` lists the run; `cultivar resume` goes on."
+
 PARTS: Final[Mapping[str, tuple[str, ...]]] = {
     "setting_up": ("init", "templates", "doctor"),
     "generating": ("generate", "resume"),
     "upgrading": ("upgrade",),
     "upkeep": ("check", "undo", "blame", "adopt"),
+    "sync": ("sync",),
+    "tools": ("tools",),
     "learning": ("learn",),
     "hub": ("hub",),
     "bridge": ("bridge",),
     "up": ("up",),
     "looking": ("history", "show", "stats", "why", "export"),
     "simulating": ("simulate",),
+    "eval": ("eval",),
+    "improving": ("improve", "experiments", "approve", "reject", "rollback"),
 }
 """The commands by the module that has them, in the order of the help."""
 
@@ -76,8 +85,8 @@ def run(given: Sequence[str]) -> None:
     debug, as_json = "--debug" in given, "--json" in given
     for ending in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, _stop)
+    words = [each for each in given if each != "--debug"]
     try:
-        words = [each for each in given if each != "--debug"]
         app_for(words)(words)
     except CultivarError as error:
         if debug:
@@ -85,7 +94,7 @@ def run(given: Sequence[str]) -> None:
         _tell(error, as_json=as_json)
         sys.exit(error.exit_code)
     except Stopped as stopped:
-        _say("Interrupted. `cultivar history --runs` lists the run; `cultivar resume` goes on.")
+        _say(f"Interrupted. {_GO_ON}" if RUNS.intersection(words[:1]) else "Interrupted.")
         _leave(128 + stopped.number)
     except BrokenPipeError:
         # Whoever read our output has seen enough.

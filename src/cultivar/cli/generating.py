@@ -12,6 +12,7 @@ from cultivar.cli.options import command
 from cultivar.cli.output import (
     answers_table,
     console,
+    counted,
     escape,
     plain,
     print_json,
@@ -124,11 +125,22 @@ def resume(options: ResumeCommand) -> int:
     Example: cultivar resume 3f2a
     """
     with opened(options) as (cultivar, ask):
+        if cultivar.improves(options.run):
+            return _improve_on(options, cultivar)
         with progress(cultivar, quiet=options.as_json):
             made = cultivar.resume(
                 options.run, ask=ask, answers=said_answers(options.answer), force=options.force
             )
         return _report(made, cultivar, as_json=options.as_json)
+
+
+def _improve_on(options: ResumeCommand, cultivar: Cultivar) -> int:
+    from cultivar.cli.improving import show_improved
+
+    with progress(cultivar, quiet=options.as_json):
+        improved = cultivar.improve_on(options.run)
+    show_improved(improved, as_json=options.as_json)
+    return 0
 
 
 def _report(made: Generated | Upgraded, cultivar: Cultivar, *, as_json: bool) -> int:
@@ -190,7 +202,8 @@ def _show_model(generation: Generation, to: Console) -> None:
     for reason in draft.refused:
         to.print(f"[yellow]Refused[/] {escape(reason)}")
     if usage.calls:
-        to.print(f"{usage.calls} model calls, {usage.tokens} tokens, ${usage.money:.4f}\n")
+        calls, tokens = counted(usage.calls, "model call"), counted(usage.tokens, "token")
+        to.print(f"{calls}, {tokens}, ${usage.money:.4f}\n")
 
 
 def _show_delivery(delivery: Delivery, to: Console) -> None:

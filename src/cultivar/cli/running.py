@@ -25,7 +25,7 @@ STEPS = {
     "before": "running migration scripts",
     "render": "rendering both versions",
     "merge": "merging",
-    "propose": "asking the model about conflicts",
+    "propose": "looking for proposals",
     "after": "running migration scripts",
     "commit": "writing",
     "choose": "choosing the template",
@@ -35,6 +35,9 @@ STEPS = {
     "draft": "drafting",
     "prove": "proving it in the sandbox",
     "learn": "learning",
+    "look": "looking for what fails",
+    "judge": "judging",
+    "settle": "deciding",
     "deliver": "writing",
     "record": "recording",
 }

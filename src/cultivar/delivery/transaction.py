@@ -8,7 +8,7 @@ ones are kept until the last one is in its place.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -115,6 +115,18 @@ def take_back(folder: Path, journals: Journals) -> None:
     if journals.of(folder).is_file():
         with _named_failures(folder), locked(journals.of(folder)):
             put_back(journals.of(folder))
+
+
+def take_back_inside(folders: Iterable[Path], journals: Journals) -> None:
+    """Undo what interrupted deliveries left in `folders` and below; those under way are waited for.
+
+    Raises:
+        WriteError: What tells how to is damaged, or another process is writing to one of them.
+    """
+    roots = [folder.resolve() for folder in folders]
+    for note in list(interrupted(journals)):
+        if any(Path(note.folder).is_relative_to(root) for root in roots):
+            take_back(Path(note.folder), journals)
 
 
 def recover(journals: Journals) -> tuple[str, ...]:

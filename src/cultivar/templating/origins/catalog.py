@@ -126,6 +126,10 @@ class Catalog:
             return self._at(path, ref, pre_releases)
         raise self._unknown(reference)
 
+    def place_of(self, template: Template) -> Path | None:
+        """Where one of `all` stands, its folder or its file; None of one that is not among them."""
+        return next((found.path for found, loaded in self._scan() if loaded is template), None)
+
     def repository(self, reference: str, ref: str = "") -> Repository | None:
         """The repository at `reference`, a folder or a git address, brought up to date once.
 
@@ -221,7 +225,7 @@ class Catalog:
 
     def _parse(self, found: _Found) -> Template:
         trusted = self._trusts(found.origin)
-        return parse_template(_tree(found.path), origin=found.origin, trusted=trusted)
+        return parse_template(files_of(found.path), origin=found.origin, trusted=trusted)
 
     def _trusts(self, origin: str) -> bool:
         if origin == BUILTIN:
@@ -315,8 +319,8 @@ def _stats(root: Path) -> Iterator[tuple[str, int, int]]:
             yield path, about.st_mtime_ns, about.st_size
 
 
-def _tree(path: Path) -> Tree:
-    """The files of the template at `path`.
+def files_of(path: Path) -> Tree:
+    """The files of the template at `path`, without those that tools leave beside them.
 
     Raises:
         TemplateError: There are too many, or they are too large, to be a template's.

@@ -1,0 +1,24 @@
+"""Makes versions that mend what an opportunity shows."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from cultivar.agent import Context, agent
+from cultivar.evolution.campaigns.workbench import Workbench
+from cultivar.evolution.operators.model.editing import model_edits
+from cultivar.evolution.operators.proposing import tool_candidates
+from cultivar.evolution.operators.templates.proposing import template_candidates
+from cultivar.evolution.roles import IMPROVER, Candidates, ImprovementOrder
+from cultivar.llm.base import ModelDoor
+
+
+@agent(IMPROVER)
+def improve(order: ImprovementOrder, context: Context) -> Candidates:
+    """Candidates of the operators that need no model; then, where there is one, of a model."""
+    if order.opportunity.artifact.kind == "tool":
+        return tool_candidates(order, context.get(Workbench))
+    if order.opportunity.artifact.kind == "template":
+        ask = partial(model_edits, context=context) if context.get(ModelDoor).available else None
+        return template_candidates(order, context.get(Workbench), ask)
+    return Candidates()

@@ -1,0 +1,102 @@
+"""Puts together what improving takes: registry, evidence, the place of trials, a campaign."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from cultivar.application.evaluating import OpenPlaceOf, open_executor, place_of
+from cultivar.checking.checks import CheckRunner
+from cultivar.definitions import builtin_root
+from cultivar.errors import NotKnownError
+from cultivar.evals.executing.together import Together
+from cultivar.evolution.artifacts.finding import Disk, Folders
+from cultivar.evolution.artifacts.recording import Recorded
+from cultivar.evolution.artifacts.registry import Registry
+from cultivar.evolution.artifacts.verifying import Verifier
+from cultivar.evolution.campaigns.campaign import Campaign
+from cultivar.evolution.campaigns.tool_cases import ToolHistory
+from cultivar.evolution.campaigns.workbench import Workbench
+from cultivar.evolution.opportunities.looking import History
+from cultivar.generation.workshop import Workshop
+from cultivar.ledger.base import ContentStore, Ledger, PatternStore
+from cultivar.ledger.improvements import ArtifactStore, ExecutionLog, ExperimentStore
+from cultivar.ledger.tallying import TallyStore
+from cultivar.lifecycle import Artifact, ArtifactVersion, ImproveOrder
+from cultivar.templating.origins.catalog import Catalog
+from cultivar.trusting import is_trusted
+from cultivar.wiring import Services
+
+
+def disk_of(services: Services) -> Disk:
+    """What is on the disk of the workspace."""
+    settings = services.settings
+    folders = Folders(
+        workspace=settings.workspace,
+        shipped=builtin_root(),
+        trusted=is_trusted(str(settings.workspace), settings.trust),
+        templates=tuple(settings.workspace / each for each in settings.template_paths),
+    )
+    return Disk(folders, services.need(Catalog))
+
+
+def registry_of(services: Services) -> Registry:
+    """The artifacts of the workspace, on the disk and in the record."""
+    recorded = Recorded(
+        content=services.need(ContentStore),
+        artifacts=services.need(ArtifactStore),
+        experiments=services.need(ExperimentStore),
+    )
+    verify = Verifier(
+        open_runner=lambda: services.need(CheckRunner), workshop=services.need(Workshop)
+    )
+    return Registry(recorded, disk_of(services), services.settings.home, verify)
+
+
+def open_campaign(services: Services, run_id: str, order: ImproveOrder) -> Campaign:
+    """Make the campaign of a run, and what its agents go by, services of the graph.
+
+    Args:
+        services: What is open.
+        run_id: The run's.
+        order: What was asked.
+    """
+    registry = registry_of(services)
+    settings = services.settings
+    place, workers = place_of(services), settings.improve.workers
+    executor = Together(
+        open_executor("local", OpenPlaceOf(settings=settings), workers), place, workers
+    )
+    services.on_close(executor.close)
+    workbench = Workbench(
+        settings=settings.improve,
+        budget=settings.budget,
+        ledger=services.need(Ledger),
+        content=services.need(ContentStore),
+        experiments=services.need(ExperimentStore),
+        executions=services.need(ExecutionLog),
+        disk=disk_of(services),
+        registry=registry,
+        place=place,
+        executor=executor,
+    )
+    services.keep(Workbench, workbench)
+    services.keep(History, _history(services, registry, workbench.tools))
+    return services.keep(Campaign, Campaign(run_id, order, workbench))
+
+
+def _history(services: Services, registry: Registry, tools: ToolHistory) -> History:
+    return History(
+        ledger=services.need(Ledger),
+        tallies=services.need(TallyStore),
+        patterns=services.need(PatternStore),
+        executions=services.need(ExecutionLog),
+        meant_to_fail=tools.meant_to_fail,
+        current=partial(_current, registry),
+    )
+
+
+def _current(registry: Registry, artifact: Artifact) -> ArtifactVersion | None:
+    try:
+        return registry.current(artifact)
+    except NotKnownError:
+        return None  # it was used, and is not here

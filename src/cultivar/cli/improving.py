@@ -1,0 +1,303 @@
+"""`improve` and what a person says to it: `experiments`, `approve`, `reject`, `rollback`."""
+
+from __future__ import annotations
+
+import getpass
+import time
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from cultivar.cli.artifacts import artifact_named
+from cultivar.cli.grid import Column, Grid, show_grid
+from cultivar.cli.options import command
+from cultivar.cli.output import counted, escape, plain, print_json, show
+from cultivar.cli.running import progress
+from cultivar.errors import UsageError
+from cultivar.record import Record
+
+if TYPE_CHECKING:
+    from cultivar.application.cultivar import Cultivar
+    from cultivar.application.improving import Improved, ImproveOptions
+    from cultivar.lifecycle import Experiment, Release
+
+_AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+_Which = Annotated[str, typer.Argument(metavar="EXPERIMENT", help="Its id, or its beginning.")]
+_Real = Annotated[bool, typer.Option("--real", help="Put what is better on the disk.")]
+
+
+class ImproveCommand(Record):
+    """What a user may say to `cultivar improve`."""
+
+    artifacts: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[ARTIFACT]...", help="Like `tool:calculator`; all without."),
+    ] = None
+    once: Annotated[bool, typer.Option("--once", help="Look once; that is the default.")] = False
+    loop: Annotated[bool, typer.Option("--loop", help="Look again and again, until stopped.")] = (
+        False
+    )
+    real: _Real = False
+    automatic: Annotated[
+        bool, typer.Option("--automatic", help="Release without asking, where that is safe.")
+    ] = False
+    most: Annotated[int, typer.Option(min=1, help="How many opportunities to take up.")] = 3
+    model: Annotated[
+        str, typer.Option(metavar="NAME", help="The model, as litellm names it; `builtin` is none.")
+    ] = ""
+    unconfined: Annotated[
+        bool, typer.Option("--unconfined", help="Run untrusted code without a wall.")
+    ] = False
+    as_json: _AsJson = False
+
+
+class ExperimentsCommand(Record):
+    """What a user may say to `cultivar experiments`."""
+
+    which: Annotated[
+        str, typer.Argument(metavar="[EXPERIMENT]", help="One of them, with all that is known.")
+    ] = ""
+    artifact: Annotated[
+        str, typer.Option(metavar="ARTIFACT", help="Those of one, like `tool:calculator`.")
+    ] = ""
+    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 20
+    as_json: _AsJson = False
+
+
+class ApproveCommand(Record):
+    """What a user may say to `cultivar approve`."""
+
+    which: _Which
+    real: _Real = False
+    as_json: _AsJson = False
+
+
+class RejectCommand(Record):
+    """What a user may say to `cultivar reject`."""
+
+    which: _Which
+    why: Annotated[str, typer.Option(metavar="TEXT", help="The reason, for the record.")] = ""
+    as_json: _AsJson = False
+
+
+class RollbackCommand(Record):
+    """What a user may say to `cultivar rollback`."""
+
+    artifact: Annotated[str, typer.Argument(metavar="ARTIFACT", help="Like `tool:calculator`.")]
+    to: Annotated[
+        str, typer.Option(metavar="VERSION", help="A version or hash; the one before without.")
+    ] = ""
+    why: Annotated[str, typer.Option(metavar="TEXT", help="The reason, for the record.")] = ""
+    as_json: _AsJson = False
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands to `app`."""
+    command(app, "improve", ImproveCommand)(improve)
+    command(app, "experiments", ExperimentsCommand)(experiments)
+    command(app, "approve", ApproveCommand)(approve)
+    command(app, "reject", RejectCommand)(reject)
+    command(app, "rollback", RollbackCommand)(rollback)
+
+
+def improve(options: ImproveCommand) -> int:
+    """Find templates, tools and prompts that fail, and prove better versions of them.
+
+    Nothing on the disk changes without --real, and nothing is released without your word (see
+    `cultivar approve`) unless --automatic says so.
+
+    Example: cultivar improve tool:calculator --real
+    """
+    if options.once and options.loop:
+        raise UsageError("`--once` and `--loop` are said both.", "Say one of them.")
+    with _open(options.model) as cultivar:
+        while True:
+            with progress(cultivar, quiet=options.as_json):
+                done = cultivar.improve(**_said(options))
+            show_improved(done, as_json=options.as_json)
+            if not options.loop:
+                return 0
+            time.sleep(cultivar.services.settings.improve.every_seconds)
+
+
+def experiments(options: ExperimentsCommand) -> None:
+    """List what was tried to improve, and what became of it.
+
+    Example: cultivar experiments --artifact tool:calculator
+    """
+    from cultivar.ledger.improvements import ExperimentQuery
+
+    with _open() as cultivar:
+        if options.which:
+            _show_one(cultivar.experiment(options.which), cultivar, as_json=options.as_json)
+            return
+        artifact = artifact_named(options.artifact) if options.artifact else None
+        found = cultivar.experiments(ExperimentQuery(artifact=artifact, limit=options.limit))
+    if options.as_json:
+        print_json(found)
+    elif found:
+        show_grid(_grid("Experiments", found))
+    else:
+        show("Nothing was tried yet. `cultivar improve` looks for what fails.")
+
+
+def approve(options: ApproveCommand) -> int:
+    """Release the better version of an experiment that waits for your word.
+
+    Example: cultivar approve 3f2a --real
+    """
+    with _open() as cultivar:
+        made = cultivar.approve(options.which, by=_person(), real=options.real)
+    return _told(made, as_json=options.as_json)
+
+
+def reject(options: RejectCommand) -> None:
+    """Leave things as they are; the version of the experiment is not tried again.
+
+    Example: cultivar reject 3f2a --why "changes what users see"
+    """
+    with _open() as cultivar:
+        left = cultivar.reject(options.which, by=_person(), reason=options.why)
+    if options.as_json:
+        print_json(left)
+        return
+    show(f"Rejected: {escape(left.candidate.description)} Nothing on the disk has changed.")
+
+
+def rollback(options: RollbackCommand) -> int:
+    """Put an earlier version of a template, tool or prompt in its place again.
+
+    Example: cultivar rollback tool:calculator
+    """
+    with _open() as cultivar:
+        artifact = artifact_named(options.artifact)
+        made = cultivar.rollback(artifact, options.to, by=_person(), reason=options.why)
+    return _told(made, "Put back", as_json=options.as_json)
+
+
+_LONGEST: Final = 100
+"""Of what is said of an experiment in a list, in characters."""
+
+_MARKS: Final = {
+    "running": "[cyan]running[/]",
+    "refused": "refused",
+    "rejected": "rejected",
+    "waiting": "[yellow]waiting[/]",
+    "released": "[green]released[/]",
+    "rolled_back": "[red]rolled back[/]",
+    "stopped": "stopped",
+}
+
+
+def _open(model: str = "") -> Cultivar:
+    from cultivar.application.cultivar import Cultivar
+    from cultivar.settings import load_settings
+
+    given: dict[str, Any] = {"model": {"name": model}} if model else {}
+    return Cultivar(load_settings(**given))
+
+
+def _said(options: ImproveCommand) -> ImproveOptions:
+    return {
+        "artifacts": [artifact_named(each) for each in options.artifacts or ()],
+        "real": options.real,
+        "automatic": options.automatic,
+        "most": options.most,
+        "unconfined": options.unconfined,
+    }
+
+
+def _person() -> str:
+    """Who is at the keyboard, as far as the machine knows."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "a person"
+
+
+def show_improved(done: Improved, *, as_json: bool) -> None:
+    """Show what became of a run of `improve`."""
+    if as_json:
+        print_json(done)
+        return
+    for each in done.opportunities:
+        show(f"[bold]{each.kind}[/] {escape(each.why)}")
+    if done.experiments:
+        show_grid(_grid("What was tried", done.experiments))
+    for release in done.releases:
+        show(_release_line(release))
+    for line in done.unsure:
+        show(f"[dim]too little evidence:[/] {escape(line)}")
+    if any(each.status == "waiting" for each in done.experiments):
+        show("Nothing on the disk has changed.")
+    if not done.opportunities:
+        show("Nothing is worth improving, as far as the evidence goes.")
+
+
+def _grid(title: str, found: tuple[Experiment, ...]) -> Grid:
+    columns = ("experiment", "artifact", "state", "passed", "what, and why")
+    return Grid(
+        title=title,
+        columns=[Column(name=each) for each in columns],
+        rows=[_row(each) for each in found],
+    )
+
+
+def _row(experiment: Experiment) -> tuple[str, ...]:
+    candidate, verdict = experiment.candidate, experiment.verdict
+    passed = f"{verdict.before:.0%} → {verdict.after:.0%}" if verdict and verdict.pairs else ""
+    return (
+        experiment.id[:8],
+        candidate.artifact.id,
+        experiment.status.replace("_", " "),
+        passed,
+        _cut(_reason(experiment) or candidate.description),
+    )
+
+
+def _reason(experiment: Experiment) -> str:
+    """What became of it, where that says more than what it changes."""
+    if experiment.status == "waiting":
+        return f"{experiment.reason} {experiment.candidate.description}"
+    return "" if experiment.status == "stopped" else experiment.reason
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+def _show_one(experiment: Experiment, cultivar: Cultivar, *, as_json: bool) -> None:
+    diff = cultivar.changes_of(experiment)
+    if as_json:
+        print_json({**plain(experiment), "diff": diff})
+        return
+    candidate, verdict = experiment.candidate, experiment.verdict
+    show(f"[bold]{escape(candidate.artifact.id)}[/] {escape(candidate.version)}")
+    show(f"{_MARKS[experiment.status]} {escape(experiment.reason)}")
+    show(f"{escape(candidate.description)} (by {escape(candidate.operator)})\n")
+    show(escape(experiment.opportunity.why))
+    if verdict is not None:
+        show(escape(verdict.sentence))
+        for reason in verdict.reasons:
+            show(f"  {escape(reason)}")
+        trials = counted(verdict.pairs, "trial")
+        show(f"{verdict.before:.0%} before, {verdict.after:.0%} after, in {trials} of each.\n")
+    show(escape(diff))
+
+
+def _told(made: Release, head: str = "", *, as_json: bool) -> int:
+    """Show a release; returns the exit code."""
+    if as_json:
+        print_json(made)
+    else:
+        show(_release_line(made, head))
+    return 1 if made.status == "rolled_back" else 0
+
+
+def _release_line(made: Release, head: str = "") -> str:
+    name = escape(made.artifact.id)
+    if made.status == "rolled_back":
+        return f"[red]Rolled back:[/] {name}: {escape(made.reason)}"
+    head = head or ("Kept" if made.status == "kept" else "Released")
+    backup = f" The one before is in {escape(made.backup)}." if made.backup else ""
+    return f"[green]{head}:[/] {name}: {escape(made.reason)}{backup}"

@@ -1,0 +1,239 @@
+"""One run of `improve`: its experiments, from the first trial to a release or a person's word.
+
+The invariant: what was decided is in the ledger, and each step may be done twice. What no gate let
+pass is never released, and what was refused or rejected once is not tried again.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from cultivar.evolution.campaigns.workbench import Workbench
+from cultivar.evolution.roles import AnalysisOrder, Candidates, ImprovementOrder, Refusal
+from cultivar.ledger.improvements import ExperimentQuery
+from cultivar.lifecycle import (
+    Candidate,
+    Experiment,
+    ExperimentStatus,
+    ImproveOrder,
+    Opportunity,
+    Release,
+    TrialCase,
+)
+from cultivar.record import replace
+
+_NEVER_AGAIN: Final = frozenset[ExperimentStatus]({"refused", "rejected", "rolled_back"})
+_OUTCOMES: Final[dict[str, ExperimentStatus]] = {"reject": "rejected", "no_verdict": "stopped"}
+_MOST_KNOWN: Final = 10_000
+
+
+class Campaign:
+    """The experiments of one run.
+
+    Args:
+        run_id: The run's.
+        order: What was asked.
+        workbench: What it works with.
+    """
+
+    def __init__(self, run_id: str, order: ImproveOrder, workbench: Workbench) -> None:
+        self.run_id = run_id
+        self._order = order
+        self._bench = workbench
+        self._cases: dict[str, tuple[TrialCase, ...]] = {}
+
+    def analysis_order(self) -> AnalysisOrder:
+        """What the analyst is asked."""
+        settings = self._bench.settings
+        return AnalysisOrder(artifacts=self._order.artifacts, threshold=settings.threshold)
+
+    def look_after(self) -> tuple[Release, ...]:
+        """Decide about what was released before: it is kept, or taken back."""
+        return self._bench.watcher.look_after()
+
+    def taken_up(self, opportunities: Iterable[Opportunity]) -> tuple[Opportunity, ...]:
+        """The opportunities to work at now: nothing that rests after a failed release."""
+        free = (each for each in opportunities if not self._bench.rests(each.artifact))
+        return tuple(free)[: self._order.most]
+
+    def improvement_order(
+        self, opportunity: Opportunity, accepted: Sequence[str]
+    ) -> ImprovementOrder:
+        """What the improver is asked: to better the last version that was accepted.
+
+        Args:
+            opportunity: As the analyst has it.
+            accepted: The experiments whose candidates are better, each than the one before.
+        """
+        last = self.experiment(accepted[-1]) if accepted else None
+        return ImprovementOrder(
+            run_id=self.run_id,
+            opportunity=self._bench.remaining(opportunity, last),
+            tried=self._never_again(opportunity),
+            most=self._left(opportunity),
+            unconfined=self._order.unconfined,
+        )
+
+    def begin(self, opportunity: Opportunity, made: Candidates) -> tuple[str, ...]:
+        """Keep an experiment for each candidate, and why others were refused.
+
+        Args:
+            opportunity: As the improver was told of it.
+            made: What the improver made.
+
+        Returns:
+            The ids of those that are to be tried, in their order.
+        """
+        for refusal in made.refused:
+            candidate = _refused(opportunity, refusal)
+            self._keep_new(opportunity, candidate, "refused", refusal.reason)
+        tried = self._never_again(opportunity)
+        fresh = [each for each in made.candidates if each.tree_hash not in tried]
+        return tuple(self._keep_new(opportunity, each, "running") for each in fresh)
+
+    def advance(self, experiment_id: str) -> None:
+        """Try a candidate on some more cases, beside the version that it changes, and judge it.
+
+        Raises:
+            BudgetSpentError: The run has used what it may.
+            RefusedError: It takes trust or a wall that is not there.
+        """
+        self._bench.refuse_overspent()
+        experiment = self._numbered(self.experiment(experiment_id))
+        verdict = self._bench.trials.advance(experiment, self.cases(experiment.opportunity))
+        status = _OUTCOMES.get(verdict.decision, "running")
+        self._keep(replace(experiment, verdict=verdict), status, verdict.sentence)
+
+    def goes_on(self, experiment_id: str) -> bool:
+        """Whether more trials may tell."""
+        verdict = self.experiment(experiment_id).verdict
+        return verdict is None or verdict.decision == "continue"
+
+    def is_better(self, experiment_id: str) -> bool:
+        """Whether the gate lets the candidate pass."""
+        verdict = self.experiment(experiment_id).verdict
+        return verdict is not None and verdict.decision == "release"
+
+    def drop(self, experiment_ids: Iterable[str]) -> None:
+        """Try these no further: what they change has just been bettered otherwise."""
+        for each in experiment_ids:
+            self._keep(self.experiment(each), "stopped", "Another candidate was better before it.")
+
+    def may_go_on(self, opportunity: Opportunity, accepted: Sequence[str]) -> bool:
+        """Whether more candidates for the opportunity make sense, on top of what was accepted."""
+        if not accepted or not self._left(opportunity):
+            return False
+        verdict = self.experiment(accepted[-1]).verdict
+        return verdict is not None and verdict.after < 1
+
+    def settle(self, accepted: Sequence[str]) -> None:
+        """Release the last of what was accepted, or leave it to a person.
+
+        Args:
+            accepted: Experiments whose candidates are better, each than the one before.
+        """
+        if not accepted:
+            return
+        *others, last = map(self.experiment, accepted)
+        if self._order.real and self._order.automatic and self._bench.is_safe(last):
+            self._bench.releases.release(last, by="gate")
+            return
+        together = f"It is released together with {last.id[:8]}, which builds on it."
+        for each in others:
+            self._keep(each, "waiting", together)
+        self._keep(last, "waiting", f"`cultivar approve {last.id[:8]}` releases it.")
+
+    def experiment(self, experiment_id: str) -> Experiment:
+        """The experiment of that id.
+
+        Raises:
+            NotKnownError: There is none.
+        """
+        return self._bench.experiments.experiment(experiment_id)
+
+    def experiments(self) -> tuple[Experiment, ...]:
+        """Those of this run, in their order."""
+        query = ExperimentQuery(campaign=self.run_id, limit=_MOST_KNOWN)
+        return self._bench.experiments.experiments(query)[::-1]
+
+    def releases(self) -> tuple[Release, ...]:
+        """What was put in the place of another version in this run, in its order."""
+        own = {each.id for each in self.experiments()}
+        found = self._bench.experiments.releases(limit=_MOST_KNOWN)
+        return tuple(each for each in found if each.experiment in own)[::-1]
+
+    def cases(self, opportunity: Opportunity) -> tuple[TrialCase, ...]:
+        """What candidates for the opportunity are tried on: the same in all of the run."""
+        artifact = opportunity.artifact
+        if artifact.id not in self._cases:
+            self._cases[artifact.id] = self._bench.cases(opportunity)
+        return self._cases[artifact.id]
+
+    def _keep(self, experiment: Experiment, status: ExperimentStatus, reason: str) -> None:
+        now = datetime.now(UTC)
+        changed = replace(experiment, status=status, reason=reason, updated_at=now)
+        self._bench.experiments.keep_experiment(changed)
+
+    def _keep_new(
+        self,
+        opportunity: Opportunity,
+        candidate: Candidate,
+        status: ExperimentStatus,
+        reason: str = "",
+    ) -> str:
+        """Keep a new experiment; its id is the same, however often that is done."""
+        said = [self.run_id, candidate.parent, candidate.tree_hash, candidate.operator, reason]
+        now = datetime.now(UTC)
+        experiment = Experiment(
+            id=str(uuid.uuid5(uuid.NAMESPACE_OID, "\0".join(said))),
+            campaign=self.run_id,
+            number=0,
+            candidate=candidate,
+            opportunity=opportunity,
+            strategy=self._bench.plan(opportunity).strategy,
+            status=status,
+            reason=reason,
+            simulated=not self._order.real,
+            started_at=now,
+            updated_at=now,
+        )
+        if experiment.id not in {each.id for each in self.experiments()}:
+            self._bench.experiments.keep_experiment(experiment)
+        return experiment.id
+
+    def _numbered(self, experiment: Experiment) -> Experiment:
+        """The experiment with its number: how many of the run were tried before it, and one."""
+        if experiment.number:
+            return experiment
+        before = max((each.number for each in self.experiments()), default=0)
+        return replace(experiment, number=before + 1)
+
+    def _left(self, opportunity: Opportunity) -> int:
+        """How many more candidates may be tried for the opportunity."""
+        tried = [
+            each
+            for each in self.experiments()
+            if each.number and each.opportunity.artifact == opportunity.artifact
+        ]
+        return max(0, self._bench.settings.candidates - len(tried))
+
+    def _never_again(self, opportunity: Opportunity) -> tuple[str, ...]:
+        query = ExperimentQuery(artifact=opportunity.artifact, limit=_MOST_KNOWN)
+        known = self._bench.experiments.experiments(query)
+        found = (each.candidate.tree_hash for each in known if each.status in _NEVER_AGAIN)
+        return tuple(dict.fromkeys(filter(None, found)))
+
+
+def _refused(opportunity: Opportunity, refusal: Refusal) -> Candidate:
+    """What was refused before it could be tried."""
+    return Candidate(
+        artifact=opportunity.artifact,
+        parent=opportunity.tree_hash,
+        tree_hash=refusal.tree_hash,
+        version=opportunity.version,
+        operator=refusal.operator,
+        description=refusal.reason,
+    )

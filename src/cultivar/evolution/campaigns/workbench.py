@@ -1,0 +1,179 @@
+"""What a campaign works with, put together from the stores, the place and the registry."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import cached_property
+
+from cultivar.errors import BudgetSpentError
+from cultivar.evals.executing.base import Executor
+from cultivar.evals.suites.suite import distinct
+from cultivar.evals.trying.base import Place, Subject
+from cultivar.evals.trying.tool_uses import ToolUses
+from cultivar.evolution.artifacts.finding import Disk
+from cultivar.evolution.artifacts.registry import Registry
+from cultivar.evolution.campaigns.cases import template_cases
+from cultivar.evolution.campaigns.remaining import (
+    failed_executions,
+    failed_generations,
+    reduced,
+)
+from cultivar.evolution.campaigns.tool_cases import ToolHistory
+from cultivar.evolution.campaigns.trials import Trials
+from cultivar.evolution.gate.limits import GateSettings
+from cultivar.evolution.releasing.quarantine import rests_until
+from cultivar.evolution.releasing.releases import Releases
+from cultivar.evolution.releasing.uses import Uses
+from cultivar.evolution.releasing.watcher import Watcher
+from cultivar.evolution.strategies.choosing import PLANS, Plan
+from cultivar.ledger.base import ContentStore, Ledger
+from cultivar.ledger.improvements import ExecutionLog, ExperimentStore
+from cultivar.lifecycle import Artifact, Experiment, Opportunity, TrialCase
+from cultivar.record import Record, replace
+from cultivar.settings import BudgetSettings, ImproveSettings
+
+
+class Workbench(Record, dict=True):
+    """What a campaign works with.
+
+    Args:
+        settings: How it is improved.
+        budget: What one run may use.
+        ledger: Knows the generations.
+        content: Holds the files of versions.
+        experiments: The record.
+        executions: Knows the uses of tools.
+        disk: Knows what is on it.
+        registry: Puts versions there.
+        place: Where trials are.
+        executor: Who runs them.
+    """
+
+    settings: ImproveSettings
+    budget: BudgetSettings
+    ledger: Ledger
+    content: ContentStore
+    experiments: ExperimentStore
+    executions: ExecutionLog
+    disk: Disk
+    registry: Registry
+    place: Place
+    executor: Executor
+
+    @cached_property
+    def began(self) -> float:
+        """When the run began, or was taken up again, by a clock that never goes back."""
+        return time.monotonic()
+
+    @cached_property
+    def trials(self) -> Trials:
+        """Tries candidates."""
+        return Trials(
+            content=self.content,
+            store=self.experiments,
+            place=self.place,
+            executor=self.executor,
+            gate=GateSettings(
+                error=self.settings.error,
+                slower=self.settings.slower,
+                costlier=self.settings.slower,
+                most_pairs=self.settings.trials,
+            ),
+            trusts=self.trusted,
+        )
+
+    @cached_property
+    def releases(self) -> Releases:
+        """Releases what is proven."""
+        return Releases(registry=self.registry, experiments=self.experiments)
+
+    @cached_property
+    def watcher(self) -> Watcher:
+        """Looks after what was released."""
+        uses = Uses(ledger=self.ledger, log=self.executions)
+        return Watcher(releases=self.releases, uses=uses.of)
+
+    @cached_property
+    def tools(self) -> ToolHistory:
+        """Knows tools."""
+        uses = ToolUses(runner=self.place.runner)
+        return ToolHistory(log=self.executions, content=self.content, uses=uses)
+
+    def refuse_overspent(self) -> None:
+        """See that the run may go on.
+
+        Raises:
+            BudgetSpentError: It has used the time that it may.
+        """
+        seconds = time.monotonic() - self.began
+        if self.budget.seconds is not None and seconds > self.budget.seconds:
+            raise BudgetSpentError("seconds", spent=seconds, limit=self.budget.seconds)
+
+    def cases(self, opportunity: Opportunity) -> tuple[TrialCase, ...]:
+        """What candidates are tried on: what was mended once, then what failed, then the rest."""
+        kept = self.experiments.cases(opportunity.artifact, ("regression", "sealed"))
+        cases = distinct((*kept, *self._cases(opportunity)))
+        self.experiments.keep_cases(opportunity.artifact, cases)
+        return cases
+
+    def remaining(self, opportunity: Opportunity, accepted: Experiment | None) -> Opportunity:
+        """What is left of an opportunity, as it may be shown to what makes candidates.
+
+        Args:
+            opportunity: As the analyst has it.
+            accepted: The last experiment whose candidate is better, if there is one.
+        """
+        if opportunity.artifact.kind == "template":
+            template = self.place.template(self._subject(opportunity))
+            failed = failed_generations(opportunity, template, self.ledger)
+        else:
+            failed = failed_executions(opportunity, self.executions)
+        candidate = accepted.candidate if accepted else None
+        mended = self.trials.passing(accepted, self.cases(opportunity)) if accepted else ()
+        left = reduced(opportunity, failed, mended)
+        if candidate is None:
+            return left
+        return replace(left, tree_hash=candidate.tree_hash, version=candidate.version)
+
+    def plan(self, opportunity: Opportunity) -> Plan:
+        """How candidates are tried.
+
+        What a template makes is run behind the wall alone, so its history can be replayed; what a
+        prompt leads to is tried on cases.
+        """
+        kind = opportunity.artifact.kind
+        if kind == "tool":
+            return self.tools.plan(self._subject(opportunity))
+        return PLANS["REPLAY" if kind == "template" else "SYNTHETIC"]
+
+    def is_safe(self, experiment: Experiment) -> bool:
+        """Whether it may be released without a person's word."""
+        return self.plan(experiment.opportunity).automatic
+
+    def rests(self, artifact: Artifact) -> bool:
+        """Whether it is left alone for now, because releases of it had to be taken back."""
+        until = rests_until(self.experiments.releases(artifact))
+        return until is not None and datetime.now(UTC) < until
+
+    def trusted(self, artifact: Artifact) -> bool:
+        """Whether the code of what is used is as good as the user's own."""
+        found = self.disk.at(artifact)
+        return found is not None and found.trusted
+
+    def _cases(self, opportunity: Opportunity) -> Sequence[TrialCase]:
+        subject = self._subject(opportunity)
+        if opportunity.artifact.kind == "tool":
+            return self.tools.cases(subject)
+        if opportunity.artifact.kind == "template":
+            template = self.place.template(subject)
+            return template_cases(template, self.ledger, self.place.workshop)
+        return ()
+
+    def _subject(self, opportunity: Opportunity) -> Subject:
+        return Subject(
+            artifact=opportunity.artifact,
+            tree=self.content.tree(opportunity.tree_hash),
+            trusted=self.trusted(opportunity.artifact),
+        )

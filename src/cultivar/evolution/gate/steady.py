@@ -1,0 +1,112 @@
+"""The verdict where results do not vary: something is better, and nothing is lost."""
+
+from __future__ import annotations
+
+from cultivar.evals.comparing.pairing import CasePairs, Pairs
+from cultivar.evals.comparing.steadiness import (
+    confidence_beyond,
+    luck_of_steadiness,
+    times_to_confirm,
+)
+from cultivar.evals.comparing.wording import counted
+from cultivar.evolution.gate.grounds import Grounds
+from cultivar.evolution.gate.guarding import standings
+from cultivar.lifecycle import GateVerdict
+
+_TWICE = 2
+"""So often a case has to be lost to count as lost, where nobody says that results do not vary."""
+
+
+def judge_steady(grounds: Grounds) -> GateVerdict:
+    """The verdict where results do not vary.
+
+    Args:
+        grounds: What was tried.
+    """
+    return _refused(grounds) or _wanting(grounds) or _kept(grounds) or _released(grounds)
+
+
+def unconfirmed(pairs: Pairs, error: float) -> tuple[CasePairs, ...]:
+    """The cases that differ and were not tried often enough to exclude luck.
+
+    Args:
+        pairs: What both versions did.
+        error: How likely luck may be.
+    """
+    least = times_to_confirm(error)
+    return tuple(
+        case
+        for case in pairs.tried
+        if (case.wins and case.pairs < least) or (case.losses and case.pairs < _TWICE)
+    )
+
+
+def _refused(grounds: Grounds) -> GateVerdict | None:
+    """Why it is rejected, if it is."""
+    least = 1 if grounds.certain else _TWICE
+    lost = [case for case in grounds.pairs.tried if case.losses and case.pairs >= least]
+    if lost:
+        fail = "fails" if len(lost) == 1 else "fail"
+        sentence = f"Worse: {counted(len(lost), 'case')} that passed before {fail} now"
+        named = tuple(_named(case) for case in lost)
+        return grounds.verdict("reject", f"{sentence}; {_won(grounds)}.", reasons=named)
+    aspects = standings(grounds.pairs, grounds.settings, steady=True)
+    if worse := grounds.aspects(aspects, "lost"):
+        sentence = f"Worse in {' and '.join(worse)}; {_won(grounds)}."
+        return grounds.verdict("reject", sentence, reasons=worse)
+    return None
+
+
+def _wanting(grounds: Grounds) -> GateVerdict | None:
+    """What still has to be tried, or why there is no sense in that."""
+    pairs = grounds.pairs
+    if pairs.untried or not pairs.cases:
+        sentence = f"Not clear yet: {counted(pairs.untried, 'case')} of {len(pairs.cases):,} are "
+        return grounds.verdict("continue", f"{sentence}still to be tried.")
+    if not any(case.wins or case.losses for case in pairs.tried):
+        sentence = f"Not better: of {counted(len(pairs.cases), 'case')} the same ones pass."
+        return grounds.verdict("reject", sentence)
+    again = () if grounds.certain else unconfirmed(pairs, grounds.error)
+    if again:
+        differ = f"{counted(len(again), 'case')} that {'differs' if len(again) == 1 else 'differ'}"
+        sentence = f"Not clear yet: {grounds.counts}; {differ} must be tried again."
+        return grounds.verdict("continue", sentence)
+    return None
+
+
+def _kept(grounds: Grounds) -> GateVerdict | None:
+    """What is not shown to be kept yet, and whether to try on."""
+    aspects = standings(grounds.pairs, grounds.settings, steady=True)
+    doubtful = grounds.aspects(aspects, "open")
+    if not doubtful:
+        return None
+    why = f"not shown to be kept: {', '.join(doubtful)}"
+    if grounds.sums.pairs < grounds.settings.most_pairs:
+        sentence = f"Not clear yet: {grounds.counts}; {why}."
+        return grounds.verdict("continue", sentence, reasons=doubtful)
+    sentence = f"Not shown in {counted(grounds.sums.pairs, grounds.noun)}: {why}."
+    return grounds.verdict("reject", sentence, reasons=doubtful)
+
+
+def _released(grounds: Grounds) -> GateVerdict:
+    won = [case for case in grounds.pairs.tried if case.wins]
+    least = min(case.pairs for case in won)
+    luck = 0.0 if grounds.certain else luck_of_steadiness(least) / grounds.part
+    why = "results do not vary" if grounds.certain else f"each was tried {least} times alike"
+    sentence = f"Better: {_won(grounds)}, none got worse; {why}, so on these cases it is no luck."
+    confidence = min(1 - luck, confidence_beyond(len(won), 0))
+    return grounds.verdict("release", sentence, confidence=confidence, numbers={"luck": luck})
+
+
+def _won(grounds: Grounds) -> str:
+    tried = grounds.pairs.tried
+    won = sum(bool(case.wins) for case in tried)
+    failed = sum(case.before == 0 for case in tried)
+    return (
+        f"{won:,} of {counted(failed, 'case')} that failed {'passes' if won == 1 else 'pass'} now"
+    )
+
+
+def _named(case: CasePairs) -> str:
+    """A lost case; of a sealed one nothing is told that could be aimed at."""
+    return "lost: a sealed case" if case.sealed else f"lost: case {case.id}"

@@ -1,0 +1,184 @@
+"""From a verdict to a release: what is used is exchanged, and what was mended stays mended.
+
+The invariant: only what the gate let pass is released, with all that it builds on, and each case
+that was mended is a regression case from then on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from cultivar.errors import UsageError
+from cultivar.evolution.artifacts.registry import Registry
+from cultivar.ledger.improvements import ExperimentQuery, ExperimentStore
+from cultivar.lifecycle import Artifact, Experiment, ExperimentStatus, Release, TrialCase
+from cultivar.record import Record, replace
+
+_MOST: Final = 10_000
+
+
+class Releases(Record):
+    """Releases what experiments have proven, or leaves it.
+
+    Args:
+        registry: Puts versions on the disk.
+        experiments: The record.
+    """
+
+    registry: Registry
+    experiments: ExperimentStore
+
+    def release(self, experiment: Experiment, *, by: str) -> Release:
+        """Put the candidate of an experiment in the place of what is used.
+
+        Args:
+            experiment: The gate has let it pass.
+            by: Who decided it: `gate`, or the name of a person.
+
+        Returns:
+            The release; `rolled_back`, with the reason, where it did not work in its place.
+
+        Raises:
+            UsageError: The gate did not let it pass, or it was decided already.
+            ChangedError: What is used is not what it was made from any more.
+        """
+        _refuse_unproven(experiment)
+        others = self._below(experiment)
+        release = self._released(experiment) or self.registry.release(
+            experiment.candidate,
+            experiment=experiment.id,
+            reason=experiment.candidate.description,
+        )
+        status: ExperimentStatus = "rolled_back" if release.status == "rolled_back" else "released"
+        for each in (*others, experiment):
+            self._decide(each, status, release.reason, by)
+        if status == "released":
+            self._keep_mended((*others, experiment))
+        return release
+
+    def _released(self, experiment: Experiment) -> Release | None:
+        """What an earlier try came to that was interrupted when all but the record was done."""
+        self.registry.recover()
+        artifact = experiment.candidate.artifact
+        made = self.experiments.releases(artifact)
+        stands = self.registry.current(artifact).tree_hash
+        return next((r for r in made if (r.experiment, r.after) == (experiment.id, stands)), None)
+
+    def reject(self, experiment: Experiment, *, by: str, reason: str) -> Experiment:
+        """Leave what is used as it is; the candidate is not tried again.
+
+        Args:
+            experiment: It waits for a person's word.
+            by: Who decided it.
+            reason: Why.
+
+        Raises:
+            UsageError: It was decided already.
+        """
+        _refuse_decided(experiment)
+        return self._decide(experiment, "rejected", reason or "A person rejected it.", by)
+
+    def take_back(self, artifact: Artifact, to: str = "", *, by: str, reason: str = "") -> Release:
+        """Put an earlier version in its place again; what brought the current one is noted.
+
+        Args:
+            artifact: Of what.
+            to: An alias, a number, or a tree hash or its beginning; without, the version that the
+                current one took the place of.
+            by: Who decided it: `watch`, or the name of a person.
+            reason: Why.
+
+        Raises:
+            NotKnownError: There is no such version.
+            ChangedError: What is on the disk is not the current version; `sync` is first.
+        """
+        current = self.registry.current(artifact).tree_hash
+        made = self.registry.rollback(artifact, to, reason=reason)
+        if made.status != "rolled_back":
+            self._note_taken_back(artifact, current, by, reason or made.reason)
+        return made
+
+    def _note_taken_back(self, artifact: Artifact, tree_hash: str, by: str, reason: str) -> None:
+        """What the experiments came to in the end that had made a version current."""
+        brought = {
+            each.experiment
+            for each in self.experiments.releases(artifact)
+            if each.after == tree_hash and each.experiment
+        }
+        for name in brought:
+            experiment = self.experiments.experiment(name)
+            for each in (*self._below(experiment), experiment):
+                self._decide(each, "rolled_back", reason, by)
+
+    def _below(self, experiment: Experiment) -> tuple[Experiment, ...]:
+        """The experiments that it builds on, the first one first."""
+        query = ExperimentQuery(campaign=experiment.campaign, limit=_MOST)
+        made = {
+            each.candidate.tree_hash: each
+            for each in self.experiments.experiments(query)
+            if each.status == "waiting" or _passed(each)
+        }
+        found: list[Experiment] = []
+        below = made.get(experiment.candidate.parent)
+        while below is not None and below not in found:
+            found.append(below)
+            below = made.get(below.candidate.parent)
+        return tuple(found[::-1])
+
+    def _decide(
+        self, experiment: Experiment, status: ExperimentStatus, reason: str, by: str
+    ) -> Experiment:
+        now = datetime.now(UTC)
+        decided = replace(experiment, status=status, reason=reason, decided_by=by, updated_at=now)
+        self.experiments.keep_experiment(decided)
+        return decided
+
+    def _keep_mended(self, experiments: Sequence[Experiment]) -> None:
+        """What failed and passes now must pass from now on."""
+        artifact = experiments[-1].candidate.artifact
+        kept = {each.id: each for each in self.experiments.cases(artifact)}
+        mended = (kept[id] for each in experiments for id in self._mended(each) if id in kept)
+        self.experiments.keep_cases(artifact, map(_regression, mended))
+
+    def _mended(self, experiment: Experiment) -> set[str]:
+        """The ids of the cases that the parent failed and the candidate passed, each time."""
+        candidate, results = experiment.candidate, self.experiments.results(experiment.id)
+        failed = {
+            r.case_id for r in results if r.tree_hash == candidate.parent and r.verdict == "failed"
+        }
+        bad = {
+            r.case_id
+            for r in results
+            if r.tree_hash == candidate.tree_hash and r.verdict != "passed"
+        }
+        passed = {r.case_id for r in results if r.tree_hash == candidate.tree_hash}
+        return (failed & passed) - bad
+
+
+def _regression(case: TrialCase) -> TrialCase:
+    return case if case.origin == "sealed" else replace(case, origin="regression")
+
+
+def _passed(experiment: Experiment) -> bool:
+    return experiment.verdict is not None and experiment.verdict.decision == "release"
+
+
+def _refuse_decided(experiment: Experiment) -> None:
+    if experiment.status in {"released", "rejected", "rolled_back", "refused"}:
+        raise UsageError(
+            f"The experiment {experiment.id[:8]!r} is {experiment.status} already: "
+            f"{experiment.reason}",
+            "`cultivar experiments` lists those that wait.",
+        )
+
+
+def _refuse_unproven(experiment: Experiment) -> None:
+    _refuse_decided(experiment)
+    if not _passed(experiment):
+        said = experiment.verdict.sentence if experiment.verdict else "It was never tried."
+        raise UsageError(
+            f"The gate did not let the experiment {experiment.id[:8]!r} pass: {said}",
+            "`cultivar improve` tries more; nothing is released that is not proven.",
+        )

@@ -1,0 +1,137 @@
+"""How a released version does in use, against the time before it.
+
+The invariant: it may be asked after every use; a version that is no worse is called worse with a
+chance of at most the error, however often one looks. Where there are several instances, none
+decides alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, Literal
+
+from cultivar.evals.comparing.betting import Counts, log_wealth, lowest, mirrored
+from cultivar.record import Record
+
+InUse = Literal["worse", "kept", "open"]
+
+ERROR: Final = 0.01
+"""How likely one release that is no worse is taken back."""
+
+WINDOW: Final = 200
+"""Uses after which a version that was not shown to be worse is kept."""
+
+TOLERATED: Final = 0.05
+"""How much less success may be, of what can be excluded, for a version to be kept early."""
+
+_FREE: Final = 10
+"""So many uses of one instance always count."""
+
+_SEVERAL: Final = 3
+"""Instances from which on a drop must be there without any one of them, too."""
+
+_FAIR: Final = 2.0
+"""How many times its equal part of the uses an instance may have."""
+
+
+class Outcome(Record):
+    """One verified use."""
+
+    instance: str
+    succeeded: bool
+
+
+class _Pair(Record):
+    instance: str
+    before: bool
+    after: bool
+
+
+class Standing(Record):
+    """How a version does."""
+
+    state: InUse
+    uses: int
+    """How many were compared with as many from before."""
+    before: float
+    """The success rate of those, and of these."""
+    after: float
+
+    @property
+    def sentence(self) -> str:
+        """That in words."""
+        rates = f"{self.after:.0%} of {self.uses:,} uses succeeded, {self.before:.0%} before"
+        if self.state == "worse":
+            return f"Worse in use: {rates}; luck alone does this less than once in a hundred times."
+        return f"{'As good in use' if self.state == 'kept' else 'Still looked after'}: {rates}."
+
+
+def standing(before: Sequence[Outcome], after: Sequence[Outcome]) -> Standing:
+    """How a version does against the one before it.
+
+    Each use is compared with one of the version before, of its own instance where there is one, so
+    that who uses it more now than then makes no difference.
+
+    Args:
+        before: The uses of the version before, the latest first.
+        after: The uses since the release, the earliest first.
+    """
+    pairs = [*_paired(before, [*_fairly(after)])][:WINDOW]
+    return Standing(
+        state=_state(pairs),
+        uses=len(pairs),
+        before=_rate(each.before for each in pairs),
+        after=_rate(each.after for each in pairs),
+    )
+
+
+def _state(pairs: Sequence[_Pair]) -> InUse:
+    if all(log_wealth(mirrored(each)) >= -math.log(ERROR) for each in _views(pairs)):
+        return "worse"
+    if len(pairs) >= WINDOW or (pairs and lowest(_changes(pairs), ERROR) > -TOLERATED):
+        return "kept"
+    return "open"
+
+
+def _views(pairs: Sequence[_Pair]) -> Iterator[Counts]:
+    """All of it, and where there are several instances what is left without each of them."""
+    yield _changes(pairs)
+    instances = {each.instance for each in pairs}
+    if len(instances) >= _SEVERAL:
+        for name in instances:
+            yield _changes([each for each in pairs if each.instance != name])
+
+
+def _changes(pairs: Sequence[_Pair]) -> Counts:
+    return Counter(float(each.after - each.before) for each in pairs)
+
+
+def _fairly(uses: Sequence[Outcome]) -> Iterator[Outcome]:
+    """The uses, without those of an instance that has had more than its part already."""
+    instances = len({each.instance for each in uses})
+    taken: Counter[str] = Counter()
+    for use in uses:
+        fair = max(_FREE, _FAIR * (taken.total() + 1) / instances)
+        if taken[use.instance] < fair:
+            taken[use.instance] += 1
+            yield use
+
+
+def _paired(before: Iterable[Outcome], after: Iterable[Outcome]) -> Iterator[_Pair]:
+    """Each use with one from before, which is used once."""
+    own: dict[str, list[Outcome]] = {}
+    for use in before:
+        own.setdefault(use.instance, []).append(use)
+    for use in after:
+        partners = own.get(use.instance) or max(own.values(), key=len, default=list[Outcome]())
+        if not partners:
+            return
+        then = partners.pop(0)
+        yield _Pair(instance=use.instance, before=then.succeeded, after=use.succeeded)
+
+
+def _rate(outcomes: Iterable[bool]) -> float:
+    found = list(outcomes)
+    return sum(found) / len(found) if found else 0.0
