@@ -6,7 +6,7 @@ UV := $(BIN)/uv
 # Some tests start processes that fight for both cores; more workers than that gain nothing.
 WORKERS ?= 2
 
-.PHONY: help setup system-packages lock format lint types test laws wheel docs demo bench check clean
+.PHONY: help setup system-packages lock format lint types test laws wheel docs demo demo-improve bench check clean
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-16s %s\n", $$1, $$2}'
 
@@ -56,6 +56,9 @@ docs: setup ## build the documentation
 
 demo: setup system-packages ## generate code from a task, prove it, and show the result
 	@scripts/demo
+
+demo-improve: setup system-packages ## have a tool that fails found, mended, released and taken back
+	@scripts/demo-improve
 
 bench: setup system-packages ## measure against rivals and limits, and write docs/benchmarks.md
 	$(BIN)/python -m evals.benchmarks.run

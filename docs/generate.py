@@ -22,15 +22,16 @@ from msgspec import NODEFAULT, Meta
 from msgspec.structs import FieldInfo
 
 import cultivar
-from cultivar import errors, settings
+from cultivar import errors, settings, trusting
 from cultivar.evals import planning
-from cultivar.ledger import tables
+from cultivar.ledger import improvement_tables
 from cultivar.record import Record, fields
 
 COMMANDS = (
     *("init", "doctor", "templates", "generate", "resume"),
-    *("upgrade", "check", "undo", "blame", "adopt"),
+    *("upgrade", "check", "undo", "blame", "adopt", "sync", "tools"),
     *("history", "show", "why", "stats", "export", "simulate", "learn", "hub", "bridge", "up"),
+    "eval",
 )
 MARKED = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -76,9 +77,9 @@ def _section(kind: type[Record], prefix: str) -> Iterator[str]:
         variable = f"CULTIVAR_{key.replace('.', '__').upper()}"
         meaning = said[name].meaning + (
             " *Only yours to set.*"
-            if key in settings.PROTECTED
+            if key in trusting.PROTECTED
             else " *Only yours to raise.*"
-            if key in settings.LOWERED
+            if key in trusting.LOWERED
             else ""
         )
         cells = (f"`{key}`", _type(said[name].type, field), _default(field), f"`{variable}`")
@@ -202,7 +203,7 @@ def _tree(kind: type[errors.CultivarError]) -> Iterator[type[errors.CultivarErro
 def all_tables() -> Iterator[str]:
     """The tables of the ledger with their columns."""
     yield "| table | columns |\n|---|---|"
-    for name, table in sorted(tables.metadata.tables.items()):
+    for name, table in sorted(improvement_tables.metadata.tables.items()):
         yield f"| `{name}` | {', '.join(f'`{column.name}`' for column in table.columns)} |"
 
 
