@@ -115,6 +115,10 @@ class Machine:
 
         return self._run(graph, run_id, Command(resume={"answer": answer}))
 
+    def forget(self, run_id: str) -> None:
+        """Drop the checkpoints of a run whose end is recorded: it is never resumed."""
+        self._open().delete_thread(run_id)
+
     def _compiled(self, graph: Graph) -> Any:
         made: Any = state_graph(graph)
         return made.compile(checkpointer=self._open())

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -78,6 +80,16 @@ def test_a_run_that_ended_is_not_run_again(workspace: Path) -> None:
         again = cultivar.resume(made.run_id)
     assert again.generation_id == made.generation_id
     assert not (workspace / "out" / "greet.py").exists()
+
+
+def test_a_run_that_ended_leaves_no_checkpoints(workspace: Path) -> None:
+    with Cultivar() as cultivar:
+        cultivar.generate("greet", template="test:greeting", output="out")
+        home = cultivar.services.settings.home
+    with closing(sqlite3.connect(home / "checkpoints.db")) as checkpoints:
+        for table in ("checkpoints", "writes"):
+            counted = checkpoints.execute(f"SELECT count(*) FROM {table}")
+            assert counted.fetchone() == (0,)
 
 
 def test_a_run_goes_on_with_the_template_that_it_began_with(

@@ -46,6 +46,8 @@ class Cultivar(Generating, Upgrading, Improving, Looking, Telling):
             raise UsageError(
                 f"The run {run.id!r} is one of `improve`.", "`improve_on` takes it up again."
             )
+        if run.generation_id:
+            return self._ended(run)
         secrets = {name: cast("Json", value) for name, value in (answers or {}).items()}
         self.services.need(Vault).hold(run.id, secrets)
         self.services.need(Vault).demand(run.id, run.order.secrets)
@@ -62,6 +64,21 @@ class Cultivar(Generating, Upgrading, Improving, Looking, Telling):
             halt = self._converse(run.graph, run.id, halt, ask)
             done = self._upgraded if run.graph == "upgrade" else self._generated
             return done(run.id, halt)
+
+
+    def _ended(self, run: Run) -> Generated | Upgraded:
+        """What the ledger knows of a run that has come to its end."""
+        made = self.services.need(Ledger).generation(run.generation_id)
+        if run.graph == "upgrade":
+            from cultivar.upgrade.reporting import report_of
+
+            report = report_of(self.services.need(Ledger).migration(run.id))
+            return Upgraded(
+                run_id=run.id, report=report, answers=made.answers, generation_id=made.id
+            )
+        return Generated(
+            run_id=run.id, template=made.template, answers=made.answers, generation_id=made.id
+        )
 
 
 def _refuse_ended(run: Run) -> None:

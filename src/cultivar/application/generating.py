@@ -13,7 +13,7 @@ from cultivar.delivery.trees import diff
 from cultivar.errors import UsageError
 from cultivar.generation.vault import Vault
 from cultivar.ledger.base import ContentStore, Ledger, Run
-from cultivar.machine import Halt
+from cultivar.machine import Halt, Machine
 from cultivar.model import (
     Answers,
     Delivery,
@@ -145,6 +145,8 @@ class Generating(Opened):
         done: str = values.get("generation_id", "")
         status: RunStatus = "waiting" if halt.question else "done"
         self.services.need(Ledger).finish(run_id, status, generation_id=done)
+        if done:
+            self.services.need(Machine).forget(run_id)
         delivery: Delivery | None = values.get("delivery")
         return Generated(
             run_id=run_id,

@@ -205,6 +205,7 @@ class Improving(Opened):
             if halt is None or not halt.values:
                 halt = machine.start(graph, run_id, {"run_id": run_id, "order": order})
             self.services.need(Ledger).finish(run_id, "done")
+            machine.forget(run_id)
             return _improved(run_id, halt, campaign.experiments(), campaign.releases())
 
     def _improve_order(self, options: ImproveOptions) -> ImproveOrder:

@@ -18,7 +18,7 @@ from cultivar.generation.templates import TemplateStore
 from cultivar.generation.vault import Vault
 from cultivar.generation.workshop import Workshop
 from cultivar.ledger.base import Ledger, Run
-from cultivar.machine import Halt
+from cultivar.machine import Halt, Machine
 from cultivar.model import (
     Answers,
     ConflictStyle,
@@ -306,6 +306,8 @@ class Upgrading(Opened):
         done: str = values.get("generation_id", "")
         status: RunStatus = "waiting" if halt.question else "done"
         self.services.need(Ledger).finish(run_id, status, generation_id=done)
+        if done and self._durable(values["order"]):
+            self.services.need(Machine).forget(run_id)
         return Upgraded(
             run_id=run_id,
             report=values.get("report") or _waiting(values["order"], values["template"]),
