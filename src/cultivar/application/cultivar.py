@@ -65,7 +65,6 @@ class Cultivar(Generating, Upgrading, Improving, Looking, Telling):
             done = self._upgraded if run.graph == "upgrade" else self._generated
             return done(run.id, halt)
 
-
     def _ended(self, run: Run) -> Generated | Upgraded:
         """What the ledger knows of a run that has come to its end."""
         made = self.services.need(Ledger).generation(run.generation_id)
