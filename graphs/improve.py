@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TypedDict
 
 from cultivar.agent import Context
 from cultivar.definitions import Agents
@@ -10,12 +10,6 @@ from cultivar.evolution.campaigns.campaign import Campaign
 from cultivar.evolution.roles import ANALYST, IMPROVER
 from cultivar.graph import END, Choice, Graph, graph_of
 from cultivar.lifecycle import ImproveOrder, Opportunity, Release
-from cultivar.machine import state_graph
-from cultivar.settings import load_settings
-from cultivar.wiring import Services
-
-if TYPE_CHECKING:
-    from langgraph.graph import StateGraph
 
 
 class State(TypedDict):
@@ -132,8 +126,3 @@ def build(context: Context) -> Graph:
             "settle": Choice(decide=steps.after_settle, among=("propose", END)),
         },
     )
-
-
-def studio() -> StateGraph[Any]:
-    """The graph over the current workspace's own services, for LangGraph's development server."""
-    return state_graph(build(Context(services=Services(load_settings(), {}))))

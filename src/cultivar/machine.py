@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from cultivar import model
 from cultivar.errors import StoreUnavailableError
@@ -35,6 +35,9 @@ class StepFinished(Record):
     step: str
     seconds: float
 
+
+_MOST_STEPS: Final = 10_000
+"""Of one run: a graph without end stops here; trials take some hundreds."""
 
 Event: TypeAlias = StepStarted | StepFinished
 """What a listener hears."""
@@ -125,7 +128,7 @@ class Machine:
 
     def _run(self, graph: Graph, run_id: str, given: Any) -> Halt:
         compiled = self._compiled(graph)
-        config: Any = {"configurable": {"thread_id": run_id}, "recursion_limit": 200}
+        config: Any = {"configurable": {"thread_id": run_id}, "recursion_limit": _MOST_STEPS}
         begun: dict[str, float] = {}
         for event in compiled.stream(given, config, stream_mode="tasks", durability="sync"):
             self._tell(run_id, cast("dict[str, Any]", event), begun)
