@@ -123,15 +123,14 @@ class Improving(Opened):
 
     def changes_of(self, experiment: Experiment) -> str:
         """What the candidate of an experiment changes, as a unified diff; empty where unknown."""
-        from cultivar.delivery.diffs import unified
+        from cultivar.delivery.diffs import between
         from cultivar.ledger.base import ContentStore
 
         candidate, content = experiment.candidate, self.services.need(ContentStore)
         if not candidate.tree_hash:
             return ""  # it was refused before there was a version
         old, new = content.tree(candidate.parent), content.tree(candidate.tree_hash)
-        paths = sorted(path for path in {*old, *new} if old.get(path) != new.get(path))
-        return "".join(unified(path, old.get(path), new.get(path)) for path in paths)
+        return between(old, new)
 
     def approve(self, experiment_id: str, *, by: str, real: bool = False) -> Release:
         """Release the candidate of an experiment that waits for a person's word.

@@ -7,12 +7,18 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from cultivar.tree import Entry, Mode
+from cultivar.tree import Entry, Mode, Tree
 
 _GITS: Final[Mapping[Mode, str]] = {"file": "100644", "executable": "100755", "link": "120000"}
 """By mode, what git calls it."""
 
 _LINE: Final = re.compile(r"[^\n]*\n|[^\n]+")
+
+
+def between(old: Tree, new: Tree) -> str:
+    """What changes from one tree to another, file by file."""
+    paths = sorted(path for path in {*old, *new} if old.get(path) != new.get(path))
+    return "".join(unified(path, old.get(path), new.get(path)) for path in paths)
 
 
 def unified(path: str, old: Entry | None, new: Entry | None) -> str:

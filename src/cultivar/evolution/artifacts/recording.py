@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from cultivar.delivery.diffs import unified
+from cultivar.delivery.diffs import between
 from cultivar.errors import NotKnownError
 from cultivar.ledger.base import ContentStore
 from cultivar.ledger.improvements import ArtifactStore, ExperimentStore, Pointer
@@ -74,8 +74,7 @@ class Recorded(Record):
         """
         found = (self.artifacts.version(artifact, which) for which in (one, other))
         old, new = (self.content.tree(each.tree_hash) for each in found)
-        paths = sorted(path for path in {*old, *new} if old.get(path) != new.get(path))
-        return "".join(unified(path, old.get(path), new.get(path)) for path in paths)
+        return between(old, new)
 
     def taken_back(self, artifact: Artifact, tree_hash: str, reason: str) -> None:
         """Note of the release that put a version in its place that it does not stand any more."""
