@@ -120,9 +120,9 @@ class _Bench:
                 _copy(filled["sqlite"], filled[name])
             rows = {kind: _size(each, world) for kind, each in filled.items()}
             plain = {kind: self._plainly(kind, world) for kind in filled}
-            found.append(
-                {"generations": size, "simulated_a_second": round(rate), **rows, "plainly": plain}
-            )
+            load = round(os.getloadavg()[1], 1)
+            facts = {"generations": size, "simulated_a_second": round(rate), "load": load}
+            found.append({**facts, **rows, "plainly": plain})
         for each in filled.values():
             _multiply(each)
         world = self.world(SIZES[-1])

@@ -131,12 +131,17 @@ def defaults_rows(found: Found) -> list[Row]:
     """Smart defaults, and counting what they are made of."""
     loaded = f"load {found['load']:g}" if "load" in found else "load not recorded"
     rows = [
-        _default_row(size, name, f"{found['instances']} instances, {loaded}")
+        _default_row(size, name, f"{found['instances']} instances, {_load_of(size, loaded)}")
         for size in found["sizes"]
         for name in found["ingest"]
     ]
     rows.append(_spread_row(found["spread"], found["sizes"][0]["generations"], loaded))
     return [*rows, *(_ingest_row(name, each, loaded) for name, each in found["ingest"].items())]
+
+
+def _load_of(size: Found, loaded: str) -> str:
+    """The load while a size was measured; sizes may come from runs of their own."""
+    return f"load {size['load']:g}" if "load" in size else loaded
 
 
 def _spread_row(spread: list[Found], generations: int, loaded: str) -> Row:
@@ -160,6 +165,7 @@ def _default_row(size: Found, name: str, where: str) -> Row:
         plain = size["plainly"][name]
         measured += (
             f"; the first system's way: {plain['seconds'] * 1000:,.0f} ms, {_megabytes(plain)}"
+            f"{_apart(size)}"
         )
     else:
         measured += f"; counts of a {size['multiplied']}th, multiplied"
@@ -169,6 +175,12 @@ def _default_row(size: Found, name: str, where: str) -> Row:
         measured=f"{measured})",
         met=each["p99_ms"] < 5,
     )
+
+
+def _apart(size: Found) -> str:
+    """That the first system's way was measured in another run, where it was."""
+    load = size["plainly"].get("load")
+    return f", in another run at load {load:g}" if load is not None else ""
 
 
 def _asked_apart(each: Found) -> str:
