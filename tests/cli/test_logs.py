@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from cultivar.cli.logs import serve
+
 LINE = re.compile(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ (?!20\d\d-)\S.*")
 
 ANSWERS = ("The hub runs", "All that was generated")
@@ -72,3 +74,12 @@ def test_who_gives_lines_their_time_gets_them_without(tmp_path: Path) -> None:
     timed = {"CULTIVAR_TIMED": "1"}
     said = log_of(given, "The hub runs", tmp_path, signal.SIGINT, **timed)
     assert said == ["Stopping: what is in hand is counted first."]
+
+
+def test_a_signal_that_comes_while_it_is_said_ends_it_too(caplog: pytest.LogCaptureFixture) -> None:
+    def tell() -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    with caplog.at_level("INFO"):
+        serve(tell, "Stopping.")
+    assert caplog.messages == ["Stopping."]

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-import threading
 from collections.abc import Generator
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cultivar.cli.logs import begin_log, note
+from cultivar.cli.logs import begin_log, serve
 from cultivar.cli.options import command
 from cultivar.cli.output import escape, show
 from cultivar.record import Record
@@ -41,11 +40,10 @@ def bridge(options: BridgeCommand) -> None:
     """
     begin_log()
     with _opened(options) as running:
-        try:
-            _tell(running, as_json=options.as_json)
-            threading.Event().wait()
-        except KeyboardInterrupt:
-            note("Stopping: what is in hand is answered first.")
+        serve(
+            lambda: _tell(running, as_json=options.as_json),
+            "Stopping: what is in hand is answered first.",
+        )
 
 
 @contextmanager

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import gc
 import sys
-import threading
 from collections.abc import Generator
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from cultivar.cli.logs import begin_log, note
+from cultivar.cli.logs import begin_log, serve
 from cultivar.cli.options import command
 from cultivar.cli.output import escape, print_json, show
 from cultivar.errors import UsageError
@@ -63,11 +62,10 @@ def hub(options: HubCommand) -> None:
     """
     begin_log()
     with _opened(options) as running:
-        try:
-            _tell(running, as_json=options.as_json)
-            threading.Event().wait()
-        except KeyboardInterrupt:
-            note("Stopping: what is in hand is counted first.")
+        serve(
+            lambda: _tell(running, as_json=options.as_json),
+            "Stopping: what is in hand is counted first.",
+        )
 
 
 def _tell(running: Hub, *, as_json: bool) -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sys
-import threading
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cultivar.cli.logs import begin_log, note
+from cultivar.cli.logs import begin_log, note, serve
 from cultivar.cli.options import command
 from cultivar.cli.output import escape, print_json, show
 from cultivar.record import Record
@@ -64,11 +63,10 @@ def learn(options: LearnCommand) -> int:
 
 def _follow(cultivar: Cultivar) -> None:
     cultivar.keep_telling()
-    note("What is generated is told as it comes. Ctrl-C stops it.")
-    try:
-        threading.Event().wait()
-    except KeyboardInterrupt:
-        note("Stopping: what is left is told the next time.")
+    serve(
+        lambda: note("What is generated is told as it comes. Ctrl-C stops it."),
+        "Stopping: what is left is told the next time.",
+    )
 
 
 def _print(left: Untold) -> None:

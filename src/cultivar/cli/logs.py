@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 import time
+from collections.abc import Callable
 from typing import Final
 
 from cultivar.cli.output import printable
@@ -24,6 +26,20 @@ def begin_log() -> None:
 def note(text: str) -> None:
     """Write a line that is no warning."""
     _LOG.info("%s", text)
+
+
+def serve(tell: Callable[[], None], last: str) -> None:
+    """Say that something runs, and wait until a signal ends it, even while that is being said.
+
+    Args:
+        tell: Says it.
+        last: Noted at the end: what is done with what is in hand.
+    """
+    try:
+        tell()
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        note(last)
 
 
 class _Lines(logging.Formatter):
