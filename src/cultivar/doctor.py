@@ -7,7 +7,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from cultivar.bus.base import Bus, Message
 from cultivar.bus.subjects import INTELLIGENCE, MODEL_REQUEST, subject_of
@@ -104,6 +104,10 @@ def _model(services: Services) -> list[Finding]:
     return [Finding(part="model", state="fair", what="none (builtin)", remedy=remedy)]
 
 
+_SHORT: Final = 1.0
+"""Seconds for an answer on which nothing depends."""
+
+
 def _ledger(services: Services) -> list[Finding]:
     services.need(Machine).open()
     known = len(services.need(Ledger).runs(1000))
@@ -156,8 +160,9 @@ def _bridge(services: Services) -> list[Finding]:
     if not is_needed and not settings.bus.url:
         return []
     asked = Message(subject=subject_of(MODEL_REQUEST, settings.instance_id), data=b"{}")
+    timeout = settings.learning.hub_timeout
     try:
-        line_of(services).bus().request(asked, settings.learning.hub_timeout)
+        line_of(services).bus().request(asked, timeout if is_needed else min(timeout, _SHORT))
     except UnavailableError as error:
         if is_needed:
             remedy = "Start one with `cultivar bridge`, where the model's key is."
