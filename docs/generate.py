@@ -29,9 +29,9 @@ from cultivar.record import Record, fields
 
 COMMANDS = (
     *("init", "doctor", "templates", "generate", "resume"),
-    *("upgrade", "check", "undo", "blame", "adopt", "sync", "tools"),
+    *("upgrade", "check", "undo", "blame", "adopt", "sync", "versions", "tools"),
     *("history", "show", "why", "stats", "export", "simulate", "learn", "hub", "bridge", "up"),
-    "eval",
+    *("eval", "improve", "experiments", "approve", "reject", "rollback"),
 )
 MARKED = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 

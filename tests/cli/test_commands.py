@@ -64,6 +64,7 @@ COMMANDS = [
     *("history", "show", "stats", "why", "export", "simulate", "learn", "hub", "bridge", "up"),
     "tools",
     "sync",
+    "versions",
     "eval",
 ]
 

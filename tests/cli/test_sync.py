@@ -85,3 +85,27 @@ def test_what_is_missing_may_stay_so_and_comes_back_when_asked_for(workspace: Pa
 )
 def test_what_makes_no_sense_is_told(workspace: Path, given: list[str], said: str) -> None:
     assert said in cultivar("sync", *given, at=workspace, code=2)
+
+
+def test_every_version_is_listed_and_what_changed_between_two_is_a_diff(workspace: Path) -> None:
+    cultivar("sync", at=workspace)
+    (workspace / "tools/double.py").write_text(TOOL.replace("number * 2", "number + number"))
+    cultivar("sync", at=workspace)
+    listed = json.loads(cultivar("versions", "tool:double", "--json", at=workspace))
+    assert [(each["version"], each["alias"]) for each in listed] == [
+        ("1.0.1", "current"),
+        ("1.0.0", None),
+    ]
+    (workspace / "double.py").write_text(TOOL)
+    changes = cultivar("versions", "tool:double", "1.0.0", at=workspace)
+    subprocess.run(["git", "apply"], cwd=workspace, input=changes, text=True, check=True)
+    assert "number + number" in (workspace / "double.py").read_text()
+
+
+def test_a_version_that_there_never_was_is_told_with_the_nearest(workspace: Path) -> None:
+    cultivar("sync", at=workspace)
+    assert "Did you mean '1.0.0'?" in cultivar(
+        "versions", "tool:double", "1.0.7", at=workspace, code=2
+    )
+    assert "1.0.0" in cultivar("versions", at=workspace)
+    assert "`--json`" in cultivar("versions", "tool:double", "1", "--json", at=workspace, code=2)

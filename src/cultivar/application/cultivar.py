@@ -11,14 +11,16 @@ from cultivar.application.looking import Looking
 from cultivar.application.opened import Ask
 from cultivar.application.telling import Telling
 from cultivar.application.upgrading import Upgraded, Upgrading
+from cultivar.application.versioning import Versioning
 from cultivar.errors import UsageError
 from cultivar.generation.vault import Vault
 from cultivar.ledger.base import Ledger, Run
-from cultivar.model import Json, Order, UpgradeOrder
+from cultivar.model import Json, Order
+from cultivar.upgrades import UpgradeOrder
 from cultivar.record import replace
 
 
-class Cultivar(Generating, Upgrading, Improving, Looking, Telling):
+class Cultivar(Generating, Upgrading, Improving, Versioning, Looking, Telling):
     """A workspace that is open: generate in it, bring it up to date, ask what was generated."""
 
     def resume(

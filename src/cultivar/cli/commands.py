@@ -33,6 +33,7 @@ PARTS: Final[Mapping[str, tuple[str, ...]]] = {
     "upgrading": ("upgrade",),
     "upkeep": ("check", "undo", "blame", "adopt"),
     "sync": ("sync",),
+    "versions": ("versions",),
     "tools": ("tools",),
     "learning": ("learn",),
     "hub": ("hub",),

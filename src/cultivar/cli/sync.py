@@ -72,16 +72,14 @@ _STATES: Final = {
 
 def _done(options: SyncCommand) -> tuple[SyncStatus, ...]:
     from cultivar.application.cultivar import Cultivar
-    from cultivar.application.workbench import registry_of
     from cultivar.evolution.artifacts.syncing import SyncOrder
 
     artifacts = [artifact_named(each) for each in options.artifacts or ()]
     order = SyncOrder(prefer=_side(options.prefer), restore=options.restore)
     with Cultivar() as cultivar:
-        registry = registry_of(cultivar.services)
         if options.check:
-            return registry.status(artifacts)
-        return registry.sync(artifacts, order)
+            return cultivar.check_sync_status(artifacts)
+        return cultivar.sync(artifacts, order)
 
 
 def _side(text: str) -> Literal["", "disk", "database"]:
