@@ -12,10 +12,10 @@ from cultivar.evals.trying.base import Place, Subject
 from cultivar.evals.trying.place import key_of
 from cultivar.evolution.gate.judging import cases_to_repeat, judge
 from cultivar.evolution.gate.limits import GateSettings
+from cultivar.evolution.releasing.lineage import has_code_of_a_model
 from cultivar.ledger.base import ContentStore
 from cultivar.ledger.improvements import ExperimentStore
 from cultivar.lifecycle import (
-    MODEL,
     Artifact,
     Experiment,
     GateVerdict,
@@ -102,7 +102,7 @@ class Trials(Record):
     ) -> tuple[Job, ...]:
         """Each case with both versions, for the first time or once more."""
         candidate, artifact = experiment.candidate, experiment.candidate.artifact
-        trusted = candidate.operator != MODEL and self.trusts(artifact)
+        trusted = self.trusts(artifact) and not has_code_of_a_model(experiment, self.store)
         subjects = [
             Subject(artifact=artifact, tree=self.content.tree(tree_hash), trusted=trusted)
             for tree_hash in (candidate.parent, candidate.tree_hash)

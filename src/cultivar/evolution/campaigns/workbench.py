@@ -23,6 +23,7 @@ from cultivar.evolution.campaigns.remaining import (
 from cultivar.evolution.campaigns.tool_cases import ToolHistory
 from cultivar.evolution.campaigns.trials import Trials
 from cultivar.evolution.gate.limits import GateSettings
+from cultivar.evolution.releasing.lineage import has_code_of_a_model
 from cultivar.evolution.releasing.quarantine import rests_until
 from cultivar.evolution.releasing.releases import Releases
 from cultivar.evolution.releasing.uses import Uses
@@ -149,7 +150,13 @@ class Workbench(Record, dict=True):
         return PLANS["REPLAY" if kind == "template" else "SYNTHETIC"]
 
     def is_safe(self, experiment: Experiment) -> bool:
-        """Whether it may be released without a person's word."""
+        """Whether it may be released without a person's word.
+
+        A tool is Python that runs outside of the wall: what a model wrote, a person reads first.
+        """
+        is_tool = experiment.candidate.artifact.kind == "tool"
+        if is_tool and has_code_of_a_model(experiment, self.experiments):
+            return False
         return self.plan(experiment.opportunity).automatic
 
     def rests(self, artifact: Artifact) -> bool:

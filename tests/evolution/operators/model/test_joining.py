@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cultivar.evolution.operators.base import Proposed
 from cultivar.evolution.operators.model.joining import joined
+from cultivar.lifecycle import MODEL
 from cultivar.tree import Tree, text_entry
 
 TEXT = "one\ntwo\nthree\nfour\nfive\nsix\n"
@@ -30,3 +31,8 @@ def test_what_is_in_each_other_s_way_is_not_joined() -> None:
 def test_two_ways_to_mend_the_same_are_not_joined() -> None:
     made = (proposed("one", "1", "a"), proposed("six", "6", "a"))
     assert list(joined(PARENT, made)) == []
+
+
+def test_what_a_model_wrote_stays_a_model_s_when_it_is_joined() -> None:
+    made = (proposed("one", "1", "a", MODEL), proposed("six", "6", "b"))
+    assert [each.operator for each in joined(PARENT, made)] == [MODEL]
