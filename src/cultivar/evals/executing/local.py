@@ -7,19 +7,16 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pickle
 import signal
-import struct
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from queue import Empty, SimpleQueue
 from threading import Event, Lock, Thread
-from typing import IO, Any, Final
+from typing import Any
 
 from cultivar.evals.executing.base import DEATHS, Job, OpenPlace, Tried, deadly, do
-
-_LENGTH: Final = struct.Struct("<Q")
+from cultivar.pipe import receive, send
 
 
 class LocalExecutor:
@@ -136,9 +133,11 @@ class _Worker:
 
     def _ask(self, job: Job) -> Tried:
         process = self._started()
+        assert process.stdin
+        assert process.stdout
         try:
-            _send(process.stdin, job)
-            done, error = _receive(process.stdout)
+            send(process.stdin, job)
+            done, error = receive(process.stdout)
         except (OSError, EOFError, ValueError) as gone:
             self.end()
             raise _GoneError(_death(process)) from gone
@@ -158,8 +157,9 @@ def _start(open_place: OpenPlace) -> subprocess.Popen[bytes]:
     # -P: nothing that lies in the current folder is taken for a module.
     command = [sys.executable, "-P", "-m", __name__]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdin
     with contextlib.suppress(OSError):  # one that died at once is noticed by whoever asks it
-        _send(process.stdin, open_place)
+        send(process.stdin, open_place)
     return process
 
 
@@ -180,27 +180,6 @@ def _death(process: subprocess.Popen[bytes]) -> str:
     return f"it was ended by {signal.Signals(-code).name}{more}"
 
 
-def _send(pipe: IO[bytes] | None, message: object) -> None:
-    assert pipe is not None
-    content = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
-    pipe.write(_LENGTH.pack(len(content)) + content)
-    pipe.flush()
-
-
-def _receive(pipe: IO[bytes] | None) -> Any:
-    """The next message; only our own process is at the other end."""
-    assert pipe is not None
-    (length,) = _LENGTH.unpack(_exactly(pipe, _LENGTH.size))
-    return pickle.loads(_exactly(pipe, length))
-
-
-def _exactly(pipe: IO[bytes], length: int) -> bytes:
-    content = pipe.read(length)
-    if len(content) < length:
-        raise EOFError
-    return content
-
-
 def serve() -> None:
     """Do jobs from standard input until it ends."""
     # Ctrl-C is for whoever started us: they end us when they are done.
@@ -216,16 +195,16 @@ def serve() -> None:
         try:
             place = place or open_place()
             tried = do(job, place)
-            _send(answers, ((tried.result, tried.key), None))
+            send(answers, ((tried.result, tried.key), None))
         except Exception as error:  # it is raised where the job came from
-            _send(answers, (None, error))
+            send(answers, (None, error))
 
 
 def _listen(told: SimpleQueue[Any]) -> None:
     """Hand on what comes; once nothing can, end at once, with whatever is being done."""
     with contextlib.suppress(EOFError):
         while True:
-            told.put(_receive(sys.stdin.buffer))
+            told.put(receive(sys.stdin.buffer))
     os._exit(0)
 
 
