@@ -15,16 +15,7 @@ from cultivar.graph import END, Choice, Graph, graph_of
 from cultivar.ledger.base import ContentStore, Ledger
 from cultivar.llm.base import ModelDoor
 from cultivar.machine import state_graph
-from cultivar.model import (
-    Answers,
-    Draft,
-    MergeProposal,
-    Migration,
-    Proof,
-    TemplateRef,
-    UpgradeOrder,
-    UpgradeReport,
-)
+from cultivar.model import Answers, Draft, Proof, TemplateRef
 from cultivar.roles import (
     INFERRER,
     MIGRATOR,
@@ -43,6 +34,7 @@ from cultivar.upgrade.result import Result
 from cultivar.upgrade.session import Session
 from cultivar.upgrade.settling import broken_by_us, checks_of
 from cultivar.upgrade.undoing import take_back_unrecorded
+from cultivar.upgrades import MergeProposal, Migration, UpgradeOrder, UpgradeReport
 from cultivar.wiring import Services
 
 if TYPE_CHECKING:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from cultivar.agent import Context, agent
-from cultivar.model import MergeProposal
 from cultivar.roles import MIGRATOR, MergeOrder
 from cultivar.upgrade.merging.proposing import propose
+from cultivar.upgrades import MergeProposal
 
 
 @agent(MIGRATOR)

@@ -4,17 +4,9 @@ from __future__ import annotations
 
 from typing import Generic, TypeVar
 
-from cultivar.model import (
-    Answers,
-    Attempt,
-    Check,
-    Draft,
-    FailurePattern,
-    MergeProposal,
-    Proof,
-    TemplateRef,
-)
+from cultivar.model import Answers, Attempt, Check, Draft, FailurePattern, Proof, TemplateRef
 from cultivar.record import Record
+from cultivar.upgrades import MergeProposal
 
 In = TypeVar("In")
 Out = TypeVar("Out")

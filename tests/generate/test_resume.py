@@ -165,6 +165,20 @@ def test_a_run_without_a_person_waits_and_another_process_answers_it(workspace: 
         assert cultivar.generation(done.generation_id).success is True
 
 
+def test_a_run_that_another_version_kept_in_another_form_is_refused(workspace: Path) -> None:
+    with Cultivar() as cultivar:
+        made = cultivar.generate("people", template="test:greeting", output="out", interactive=True)
+        home = cultivar.services.settings.home
+    with closing(sqlite3.connect(home / "checkpoints.db")) as checkpoints:
+        known = "CAST(replace(CAST({0} AS TEXT), 'cultivar.model', 'cultivar.older') AS BLOB)"
+        for table, column in (("checkpoints", "checkpoint"), ("writes", "value")):
+            checkpoints.execute(f"UPDATE {table} SET {column} = {known.format(column)}")
+        checkpoints.commit()
+    for force in (False, True):
+        with Cultivar() as cultivar, pytest.raises(UsageError, match="Another version of Cultivar"):
+            cultivar.resume(made.run_id, force=force)
+
+
 def test_a_secret_is_asked_for_again_when_another_process_resumes(workspace: Path) -> None:
     script = KILLED.replace('{"name": "Ada"}', '{"token": "s3cret-t0ken"}')
     subprocess.run(

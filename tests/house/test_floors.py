@@ -11,8 +11,8 @@ from cultivar.definitions import builtin_root
 SOURCE = builtin_root() / "src" / "cultivar"
 
 GROUND = [
-    *("errors", "ownership", "record", "schema", "tree", "model", "lifecycle", "yamls"),
-    *("sources", "trusting", "settings", "roles", "tool", "agent", "graph"),
+    *("errors", "ownership", "pipe", "record", "schema", "tree", "model", "lifecycle", "upgrades"),
+    *("yamls", "sources", "trusting", "settings", "roles", "tool", "prompt", "agent", "graph"),
 ]
 TOP = ["definitions", "machine", "wiring", "doctor", "workspace", "stack", "application"]
 FLOORS: list[list[str]] = [

@@ -45,16 +45,14 @@ from cultivar.model import (
     FailurePattern,
     Fix,
     Generation,
-    Migration,
     Order,
     Proof,
-    ScriptRun,
     SlotBody,
     TemplateRef,
-    UpgradeOrder,
     Usage,
 )
 from cultivar.tree import Tree, text_entry
+from cultivar.upgrades import Migration, ScriptRun, UpgradeOrder
 
 SCHEMAS = sorted((Path(__file__).parent / "schemas").glob("*.sql"))
 TREE = Tree(

@@ -15,8 +15,9 @@ from cultivar.ledger.encoding import SECRET
 from cultivar.ledger.export import answers_yaml
 from cultivar.ledger.sql import open_ledger
 from cultivar.ledger.tables import metadata
-from cultivar.model import Answer, Order, UpgradeOrder
+from cultivar.model import Answer, Order
 from cultivar.testing.generations import TREE, generation_of
+from cultivar.upgrades import UpgradeOrder
 
 ANSWERS = (
     Answer(name="class_name", value="Größe", source="user", confidence=1.0),

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cultivar.errors import AnswerError, NotKnownError, TemplateError
-from cultivar.model import Answer, AnswerChange, Json, Source
+from cultivar.model import Answer, Json, Source
 from cultivar.templating.questions.answers_file import KeptAnswers, kept_answers
 from cultivar.templating.questions.interview import interview
 from cultivar.templating.reading.loading import parse_template
@@ -19,6 +19,7 @@ from cultivar.templating.template import Template
 from cultivar.tree import Tree, text_entry
 from cultivar.upgrade.answers import Carried, OldAnswers, carry, same
 from cultivar.upgrade.edited import refuse_mistyped
+from cultivar.upgrades import AnswerChange
 
 
 def template_of(copier: str, *, trusted: bool = False) -> Template:

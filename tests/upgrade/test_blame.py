@@ -15,15 +15,7 @@ from hypothesis import strategies as st
 from cultivar.errors import NotKnownError, UsageError
 from cultivar.generation.templates import TemplateStore
 from cultivar.ledger.sql import SqlLedger
-from cultivar.model import (
-    Answer,
-    Answers,
-    Draft,
-    Generation,
-    Json,
-    Migration,
-    SlotBody,
-)
+from cultivar.model import Answer, Answers, Draft, Generation, Json, SlotBody
 from cultivar.record import replace
 from cultivar.templating.origins.catalog import Catalog
 from cultivar.templating.questions.interview import interview
@@ -39,6 +31,7 @@ from cultivar.upgrade.outputs import outputs
 from cultivar.upgrade.sources import Sources
 from cultivar.upgrade.traces import TracedLine, Tracer
 from cultivar.upgrade.versions import Versions
+from cultivar.upgrades import Migration
 
 BUILTIN = Path(__file__).parents[2] / "templates_data"
 MORNING = datetime(2026, 1, 1, tzinfo=UTC)

@@ -10,7 +10,7 @@ import pytest
 from cultivar.errors import NotKnownError
 from cultivar.generation.templates import TemplateStore
 from cultivar.ledger.sql import SqlLedger
-from cultivar.model import Answers, Json, UpgradeOrder
+from cultivar.model import Answers, Json
 from cultivar.templating.origins.catalog import Catalog
 from cultivar.templating.questions.interview import interview
 from cultivar.templating.rendering.render import render
@@ -22,6 +22,7 @@ from cultivar.upgrade.drift import Examiner, FileDrift, Standing
 from cultivar.upgrade.outputs import Output, outputs
 from cultivar.upgrade.sources import Sources
 from cultivar.upgrade.versions import Versions
+from cultivar.upgrades import UpgradeOrder
 
 CONFIG = "name: me\n_subdirectory: files\n_cultivar: {{id: t:one, version: {version}}}\n"
 TEXT = "".join(f"line {number}\n" for number in range(20))

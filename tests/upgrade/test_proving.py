@@ -8,10 +8,10 @@ import pytest
 
 from cultivar.errors import UntrustedError, UsageError
 from cultivar.ledger.base import Ledger
-from cultivar.model import Migration
 from cultivar.testing.folders import picture
 from cultivar.testing.projects import Repository, Story
 from cultivar.upgrade.scripts import ScriptError
+from cultivar.upgrades import Migration
 
 CONFIG = """\
 _subdirectory: files

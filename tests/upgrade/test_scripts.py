@@ -14,7 +14,6 @@ from cultivar.checking.checks import CheckRunner
 from cultivar.checking.environments import Environments
 from cultivar.checking.makers import HostMaker
 from cultivar.errors import UnsafeError, UntrustedError
-from cultivar.model import ScriptRun
 from cultivar.record import replace
 from cultivar.sandbox.base import Limits
 from cultivar.sandbox.bubblewrap import Bubblewrap
@@ -25,6 +24,7 @@ from cultivar.testing.repositories import commit, git
 from cultivar.tree import Entry, Tree, read_tree, text_entry
 from cultivar.upgrade.scripts import ScriptError, refuse_untrusted, run_scripts, scripts_for
 from cultivar.upgrade.window import Window
+from cultivar.upgrades import ScriptRun
 
 WINDOW = Window(from_version="1.0.0", to_version="3.0.0")
 PROJECT = Tree({"old.py": text_entry("a = 1\n"), "kept/b.py": text_entry("b = 2\n")})

@@ -20,7 +20,7 @@ from cultivar.errors import NotKnownError, UnavailableError, UsageError
 from cultivar.generation.templates import TemplateStore
 from cultivar.ledger.base import Query
 from cultivar.ledger.sql import SqlLedger
-from cultivar.model import Answers, Generation, Json, SlotBody, UpgradeOrder
+from cultivar.model import Answers, Generation, Json, SlotBody
 from cultivar.record import replace
 from cultivar.templating.origins.catalog import Catalog
 from cultivar.templating.questions.interview import interview
@@ -32,6 +32,7 @@ from cultivar.tree import Tree
 from cultivar.upgrade.outputs import Output, outputs
 from cultivar.upgrade.sources import Sources
 from cultivar.upgrade.versions import Versions, Wanted
+from cultivar.upgrades import UpgradeOrder
 
 ANSWERS = "{{ _copier_answers|to_nice_yaml -}}\n"
 CONFIG = "name: me\n_subdirectory: files\n"

@@ -19,18 +19,7 @@ from cultivar.generation.vault import Vault
 from cultivar.generation.workshop import Workshop
 from cultivar.ledger.base import Ledger, Run
 from cultivar.machine import Halt, Machine
-from cultivar.model import (
-    Answers,
-    ConflictStyle,
-    Generation,
-    Json,
-    Migration,
-    OpenQuestion,
-    RunStatus,
-    TemplateRef,
-    UpgradeOrder,
-    UpgradeReport,
-)
+from cultivar.model import Answers, Generation, Json, OpenQuestion, RunStatus, TemplateRef
 from cultivar.record import Record, replace
 from cultivar.settings import NO_MODEL
 from cultivar.templating.making.making import Making
@@ -41,6 +30,7 @@ from cultivar.upgrade.finding import Finder
 from cultivar.upgrade.outputs import Output, Survey
 from cultivar.upgrade.sources import Render, Sources
 from cultivar.upgrade.work import placed
+from cultivar.upgrades import ConflictStyle, Migration, UpgradeOrder, UpgradeReport
 
 if TYPE_CHECKING:
     from cultivar.upgrade.blame import BlamedLine

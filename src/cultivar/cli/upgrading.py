@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from cultivar.application.cultivar import Cultivar
     from cultivar.application.opened import Ask
     from cultivar.application.upgrading import Upgraded, UpgradeOptions
-    from cultivar.model import ConflictStyle
     from cultivar.upgrade.outputs import Output
+    from cultivar.upgrades import ConflictStyle
 
 
 class UpgradeCommand(RunOptions):

@@ -22,15 +22,13 @@ from cultivar.model import (
     Fix,
     Generation,
     Json,
-    Migration,
     Order,
     Proof,
-    ScriptRun,
     TemplateRef,
-    UpgradeOrder,
     Usage,
 )
 from cultivar.record import Record, asdict, replace
+from cultivar.upgrades import Migration, ScriptRun, UpgradeOrder
 
 if TYPE_CHECKING:
     from cultivar.lifecycle import ImproveOrder

@@ -10,9 +10,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
-import pickle
 import signal
-import struct
 import subprocess
 import sys
 import threading
@@ -20,18 +18,18 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from cultivar.errors import CultivarError, NotKnownError, StoreUnavailableError
+from cultivar.pipe import receive, send
 
 if TYPE_CHECKING:
     from cultivar.ledger.outgoing import Outbox, Telling
     from cultivar.ledger.sql import SqlLedger
     from cultivar.lifecycle import Execution
-    from cultivar.model import Migration
     from cultivar.tree import Tree
+    from cultivar.upgrades import Migration
 
-_LENGTH: Final = struct.Struct("<Q")
 _STORES: Final = frozenset({"verdicts", "patterns", "calls", "artifacts", "experiments"})
 _SHARED: Final = frozenset({"tallies", "leases"})
 """Those that threads of their own may ask, too."""
@@ -188,8 +186,8 @@ class LedgerProcess:
         assert stdin is not None
         assert stdout is not None
         try:
-            _send(stdin, message)
-            result, error = _receive(stdout)
+            send(stdin, message)
+            result, error = receive(stdout)
         except (OSError, EOFError, ValueError) as gone:
             raise StoreUnavailableError(
                 "The process that keeps the ledger has ended.", "Run the command again."
@@ -244,25 +242,6 @@ def _nothing(method: str, *asked: object, **named: object) -> object:
     return _NOTHING[method]
 
 
-def _send(pipe: IO[bytes], message: object) -> None:
-    content = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
-    pipe.write(_LENGTH.pack(len(content)) + content)
-    pipe.flush()
-
-
-def _receive(pipe: IO[bytes]) -> Any:
-    """The next message; only our own process is at the other end."""
-    (length,) = _LENGTH.unpack(_exactly(pipe, _LENGTH.size))
-    return pickle.loads(_exactly(pipe, length))
-
-
-def _exactly(pipe: IO[bytes], length: int) -> bytes:
-    content = pipe.read(length)
-    if len(content) < length:
-        raise EOFError
-    return content
-
-
 def serve() -> None:
     """Answer calls on standard input until it ends."""
     gc.set_threshold(100_000, 50, 100)  # as the command line does, for the same reason
@@ -273,7 +252,7 @@ def serve() -> None:
     ledger: SqlLedger | None = None
     with contextlib.suppress(EOFError, BrokenPipeError), contextlib.ExitStack() as stack:
         while True:
-            store, method, arguments, named = _receive(sys.stdin.buffer)
+            store, method, arguments, named = receive(sys.stdin.buffer)
             if method == "open":
                 result, error = _tried(sql.open_ledger, arguments, named)
                 ledger = stack.enter_context(result) if error is None else None
@@ -281,7 +260,7 @@ def serve() -> None:
             else:
                 target = getattr(ledger, store) if store else ledger
                 result, error = _tried(getattr(target, method), arguments, named)
-            _send(sys.stdout.buffer, (result, error))
+            send(sys.stdout.buffer, (result, error))
 
 
 def _tried(

@@ -24,7 +24,7 @@ from cultivar.ledger.encoding import (
 )
 from cultivar.ledger.finding import begins_with, only, rows_of
 from cultivar.ledger.tables import migration_scripts, template_migrations
-from cultivar.model import Migration, ScriptRun
+from cultivar.upgrades import Migration, ScriptRun
 
 _table = template_migrations.c
 _script = migration_scripts.c

@@ -15,16 +15,7 @@ from hypothesis.strategies import SearchStrategy
 
 from cultivar.errors import NotKnownError
 from cultivar.ledger.base import ContentStore, Ledger, Query, Run
-from cultivar.model import (
-    Attempt,
-    Draft,
-    Generation,
-    Migration,
-    MigrationOutcome,
-    Proof,
-    ScriptRun,
-    UpgradeOrder,
-)
+from cultivar.model import Attempt, Draft, Generation, Proof
 from cultivar.record import replace
 from cultivar.testing.generations import (
     ANY_TEXT,
@@ -34,6 +25,7 @@ from cultivar.testing.generations import (
     generation_of,
 )
 from cultivar.testing.ledgers import MORNING
+from cultivar.upgrades import Migration, MigrationOutcome, ScriptRun, UpgradeOrder
 
 _law = settings(
     max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]

@@ -12,13 +12,14 @@ from functools import cached_property
 from typing import Final, cast
 
 from cultivar.errors import AnswerError
-from cultivar.model import Answer, AnswerChange, Answers, Json, Source
+from cultivar.model import Answer, Answers, Json, Source
 from cultivar.record import Record, replace
 from cultivar.templating.questions.answers_file import KeptAnswers
 from cultivar.templating.questions.interview import known_names
 from cultivar.templating.template import Question, Template
 from cultivar.upgrade.judging import Judge, is_rendered
 from cultivar.upgrade.renames import old_names
+from cultivar.upgrades import AnswerChange
 
 _CHOSEN: Final = "chosen by the user"
 _NOBODYS: Final[frozenset[Source]] = frozenset({"default", "learned"})

@@ -12,7 +12,7 @@ from typing import Final
 
 from cultivar.errors import UsageError
 from cultivar.ledger.base import Query
-from cultivar.model import Generation, UpgradeOrder
+from cultivar.model import Generation
 from cultivar.record import Record, replace
 from cultivar.tree import Entry, Tree, read_entry
 from cultivar.upgrade.alignment import Pairs, gaps, lines_of, same_lines
@@ -22,6 +22,7 @@ from cultivar.upgrade.merging.base import Trees
 from cultivar.upgrade.merging.pairing import own_moves, template_moves
 from cultivar.upgrade.outputs import Output
 from cultivar.upgrade.sources import Render, Sources
+from cultivar.upgrades import UpgradeOrder
 
 __all__ = ["BlamedLine", "Blamer", "Origin"]
 

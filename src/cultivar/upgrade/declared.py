@@ -18,11 +18,12 @@ from packaging.utils import canonicalize_version
 from packaging.version import InvalidVersion, Version
 
 from cultivar.errors import TemplateError
-from cultivar.model import Json, MigrationStage
+from cultivar.model import Json
 from cultivar.record import Record
 from cultivar.templating.reading.copier_yaml import read_config
 from cultivar.templating.shapes import is_list
 from cultivar.templating.template import Template
+from cultivar.upgrades import MigrationStage
 
 STAGES: Final[tuple[MigrationStage, ...]] = ("before", "after")
 """Before and after the files are merged."""

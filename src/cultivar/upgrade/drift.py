@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
 from cultivar.errors import CultivarError, UnavailableError
-from cultivar.model import UpgradeOrder
 from cultivar.record import Record
 from cultivar.templating.origins.git import run_git
 from cultivar.templating.template import Template
@@ -24,6 +23,7 @@ from cultivar.upgrade.merging.pairing import own_moves
 from cultivar.upgrade.outputs import Output, files_below, is_copiers
 from cultivar.upgrade.sources import Base, Render, Sources
 from cultivar.upgrade.versions import same_version
+from cultivar.upgrades import UpgradeOrder
 
 Change = Literal["edited", "deleted", "moved"]
 

@@ -12,21 +12,13 @@ from cultivar.delivery.journal import Journals
 from cultivar.delivery.transaction import apply
 from cultivar.errors import ChangedError, NotKnownError
 from cultivar.ledger.base import CallRecord, ContentStore, Ledger
-from cultivar.model import (
-    Answers,
-    Attempt,
-    Draft,
-    Generation,
-    Migration,
-    Proof,
-    TemplateRef,
-    UpgradeReport,
-)
+from cultivar.model import Answers, Attempt, Draft, Generation, Proof, TemplateRef
 from cultivar.settings import Settings
 from cultivar.tree import Tree
 from cultivar.upgrade.renewing import Renewed, refuse_placeholders
 from cultivar.upgrade.result import Result
 from cultivar.upgrade.work import Work
+from cultivar.upgrades import Migration, UpgradeReport
 
 
 def commit(work: Work, result: Result, answers: Answers) -> None:

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Final, Literal
 
 from cultivar.ledger.base import ContentStore, Ledger, Query
-from cultivar.model import Generation, UpgradeOrder
+from cultivar.model import Generation
 from cultivar.record import Record
 from cultivar.tree import Tree, read_entry
 from cultivar.upgrade.finding import generation_at
 from cultivar.upgrade.outputs import Output, is_copiers
 from cultivar.upgrade.versions import same_version
+from cultivar.upgrades import UpgradeOrder
 
 Where = Literal["generated here", "generated elsewhere"]
 

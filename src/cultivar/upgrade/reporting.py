@@ -5,20 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cultivar.generation.vault import Vault
-from cultivar.model import (
-    FileAction,
-    FileChange,
-    Migration,
-    Proof,
-    Risk,
-    RiskLevel,
-    UpgradeReport,
-)
+from cultivar.model import Proof
 from cultivar.record import replace
 from cultivar.tree import Entry
 from cultivar.upgrade.merging.base import MergedFile
 from cultivar.upgrade.result import Result, diff_of
 from cultivar.upgrade.work import Work
+from cultivar.upgrades import FileAction, FileChange, Migration, Risk, RiskLevel, UpgradeReport
 
 _CERTAIN = frozenset({"git", "script"})
 """Who settles a file without a rule that could be wrong."""

@@ -7,10 +7,10 @@ from functools import cached_property
 
 from cultivar.delivery.changes import Unmerged
 from cultivar.delivery.diffs import unified
-from cultivar.model import ConflictStyle, ScriptRun
 from cultivar.record import Record, field, replace
 from cultivar.tree import Entry, Tree, text_entry
 from cultivar.upgrade.merging.base import Conflict, MergedFile
+from cultivar.upgrades import ConflictStyle, ScriptRun
 
 
 class Result(Record, dict=True):

@@ -22,7 +22,7 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from cultivar.checking.checks import CheckRunner, Ran
 from cultivar.errors import TemplateError, UntrustedError, UsageError
-from cultivar.model import Answers, Json, MigrationStage, ScriptRun
+from cultivar.model import Answers, Json
 from cultivar.record import Record, field
 from cultivar.templating.jinja.context import context_of
 from cultivar.templating.jinja.environment import environment_of, evaluate_bool, render_text
@@ -30,6 +30,7 @@ from cultivar.templating.template import Template
 from cultivar.tree import Entry, Tree
 from cultivar.upgrade.declared import Declared, declared_scripts
 from cultivar.upgrade.window import Window
+from cultivar.upgrades import MigrationStage, ScriptRun
 
 _OTHER: Final = "another secret"
 """Stands for a secret that is not at hand, to see whether a command changes with it."""

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 from cultivar.agent import Context
 from cultivar.generation.vault import Vault
 from cultivar.generation.workshop import Workshop
-from cultivar.model import Answers, MergeProposal, MigrationStage, UpgradeOrder
+from cultivar.model import Answers
 from cultivar.record import replace
 from cultivar.upgrade.answers import same as equal
 from cultivar.upgrade.renewing import Renewed, renew, run_tasks
 from cultivar.upgrade.result import Result
 from cultivar.upgrade.settling import merged, with_proposed
 from cultivar.upgrade.work import Work
+from cultivar.upgrades import MergeProposal, MigrationStage, UpgradeOrder
 
 if TYPE_CHECKING:
     from cultivar.upgrade.scripts import Script

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from cultivar.errors import TemplateError, UsageError
-from cultivar.model import Answers, Check, CheckResult, Json, MergeProposal, Proof
+from cultivar.model import Answers, Check, CheckResult, Json, Proof
 from cultivar.record import replace
 from cultivar.templating.questions.answers_file import answers_file, asks_for_copiers
 from cultivar.tree import Entry
@@ -18,6 +18,7 @@ from cultivar.upgrade.merging.proposals import with_proposals
 from cultivar.upgrade.renewing import Renewed
 from cultivar.upgrade.result import Result
 from cultivar.upgrade.work import Work
+from cultivar.upgrades import MergeProposal
 
 OWN_TESTS = "the project's own tests"
 """The name of the check that runs them."""

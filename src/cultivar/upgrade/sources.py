@@ -23,17 +23,7 @@ from cultivar.errors import (
 from cultivar.generation.templates import TemplateStore
 from cultivar.ledger.base import ContentStore, Ledger
 from cultivar.ledger.tallying import ADOPTED
-from cultivar.model import (
-    Answers,
-    Attempt,
-    Draft,
-    Generation,
-    Json,
-    Proof,
-    TemplateRef,
-    UpgradeOrder,
-    Usage,
-)
+from cultivar.model import Answers, Attempt, Draft, Generation, Json, Proof, TemplateRef, Usage
 from cultivar.record import Record, replace
 from cultivar.templating.numbering import version_of
 from cultivar.templating.origins.git import git_address
@@ -42,6 +32,7 @@ from cultivar.tree import Tree
 from cultivar.upgrade.outputs import Output
 from cultivar.upgrade.recorded import Made, Recorded
 from cultivar.upgrade.versions import Present, Versions, Wanted
+from cultivar.upgrades import UpgradeOrder
 
 How = Literal["generated here", "generated elsewhere", "kept template", "origin"]
 """How the old version was found: its tree in the ledger, or a template to render again."""

@@ -12,11 +12,11 @@ from cultivar.delivery.transaction import recover
 from cultivar.delivery.undoing import Edited, look_at_undo, undo
 from cultivar.errors import NotKnownError, UsageError
 from cultivar.ledger.base import Ledger
-from cultivar.model import Migration
 from cultivar.record import Record
 from cultivar.tree import Tree
 from cultivar.upgrade.merging.base import Merge, Policy, Trees
 from cultivar.upgrade.merging.ladder import merge
+from cultivar.upgrades import Migration
 
 
 class Undone(Record):

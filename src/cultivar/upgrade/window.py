@@ -12,9 +12,9 @@ from typing import Final
 from packaging.version import Version
 
 from cultivar.errors import UsageError
-from cultivar.model import MigrationStage
 from cultivar.record import Record
 from cultivar.templating.numbering import version_of
+from cultivar.upgrades import MigrationStage
 
 _COMMIT: Final = re.compile(r"[0-9a-f]{7,40}|[0-9a-f]{64}")
 _BEFORE_ALL: Final = Version("0.0.0.dev0")

@@ -19,7 +19,7 @@ from cultivar.delivery.worktree import WorkTree, state
 from cultivar.generation.templates import TemplateStore
 from cultivar.generation.vault import Vault
 from cultivar.ledger.base import Ledger
-from cultivar.model import Answer, Json, UpgradeOrder
+from cultivar.model import Answer, Json
 from cultivar.record import replace
 from cultivar.templating.questions.answers_file import asks_for_copiers
 from cultivar.templating.template import Template
@@ -30,6 +30,7 @@ from cultivar.upgrade.finding import Finder
 from cultivar.upgrade.outputs import Output
 from cultivar.upgrade.sources import Base, Sources
 from cultivar.upgrade.window import Window
+from cultivar.upgrades import UpgradeOrder
 
 
 class Work:

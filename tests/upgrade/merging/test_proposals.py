@@ -12,13 +12,13 @@ from cultivar.llm.base import ModelDoor, Provider
 from cultivar.llm.builtin import NoModel
 from cultivar.llm.door import Door
 from cultivar.llm.scripted import ScriptedModel, ScriptLine
-from cultivar.model import MergeProposal
 from cultivar.roles import MIGRATOR, MergeOrder
 from cultivar.testing.records import MemoryCallRecord
 from cultivar.tree import Entry, Tree, text_entry
 from cultivar.upgrade.merging.base import Merge, Policy, Trees
 from cultivar.upgrade.merging.ladder import merge
 from cultivar.upgrade.merging.proposals import open_files, with_proposals
+from cultivar.upgrades import MergeProposal
 
 BASE = "import os\n\nkeep = os.sep\n\ncall(alpha, beta)\n\nlast = 1\n"
 OURS = BASE.replace("alpha", "alpha, mine")

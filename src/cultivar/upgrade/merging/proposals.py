@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import takewhile
 from typing import Final
 
-from cultivar.model import MergeProposal, ProposedHunk
 from cultivar.record import Record, replace
 from cultivar.roles import OpenFile, OpenHunk
 from cultivar.tree import Entry
@@ -22,6 +21,7 @@ from cultivar.upgrade.merging.git import merge_by_git
 from cultivar.upgrade.merging.hunks import Hunk, Lines, Piece, Settled, settled_text, to_lines
 from cultivar.upgrade.merging.lines import settle_hunks
 from cultivar.upgrade.merging.verifying import verify
+from cultivar.upgrades import MergeProposal, ProposedHunk
 
 _WORD: Final = re.compile(r"\w+")
 _AROUND: Final = 20

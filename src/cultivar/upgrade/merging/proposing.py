@@ -9,13 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from cultivar.agent import Context
 from cultivar.errors import BudgetSpentError, ReplyError, UnavailableError
-from cultivar.llm.base import Message, ModelDoor
-from cultivar.model import MergeProposal, ProposedHunk
+from cultivar.llm.base import Message, ModelDoor, Said, Turn
+from cultivar.prompt import Prompt
 from cultivar.record import to_builtins
 from cultivar.roles import MergeOrder, OpenFile
-from cultivar.templating.jinja.environment import environment_of, render_text
-from cultivar.templating.template import Rules
-from cultivar.tree import Tree
+from cultivar.upgrades import MergeProposal, ProposedHunk
 
 
 class HunkReply(BaseModel):
@@ -63,7 +61,7 @@ def _proposed(file: OpenFile, order: MergeOrder, context: Context) -> list[Propo
     ]
 
 
-def _messages(file: OpenFile, order: MergeOrder, prompt: str) -> tuple[Message, ...]:
+def _messages(file: OpenFile, order: MergeOrder, prompt: Prompt) -> tuple[Turn, ...]:
     """The rules, then the places, in a fence that they cannot close."""
     places = json.dumps(to_builtins(file), ensure_ascii=False, indent=1)
     fence = f"places-{hashlib.sha256(places.encode('utf-8', 'replace')).hexdigest()[:12]}"
@@ -73,10 +71,7 @@ def _messages(file: OpenFile, order: MergeOrder, prompt: str) -> tuple[Message, 
         "to_version": order.to_version,
         "fence": fence,
     }
-    environment = environment_of(Rules(), Tree({}))
     return (
-        Message(
-            role="system", content=render_text(environment, prompt, facts, file="merge.md.jinja")
-        ),
+        Said(role="system", prompt=prompt, facts=facts),
         Message(role="user", content=f"<{fence}>\n{places}\n</{fence}>"),
     )
