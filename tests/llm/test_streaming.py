@@ -80,6 +80,13 @@ def test_a_stream_that_fails_may_be_tried_again(act: Act, server: OpenAIServer) 
     assert caught.value.retry
 
 
+def test_a_reply_that_is_no_stream_may_be_charged_for(server: OpenAIServer) -> None:
+    server.enqueue(Garble())
+    with pytest.raises(ProviderError, match="answered with nothing") as caught:
+        model(server).stream(a_request(), nobody)
+    assert caught.value.billed
+
+
 def test_a_stream_that_is_denied_is_not(server: OpenAIServer) -> None:
     server.enqueue(Fail(401))
     with pytest.raises(ModelUnavailableError, match="denied"):

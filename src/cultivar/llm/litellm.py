@@ -17,8 +17,6 @@ import time
 import warnings
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import cache
 from ipaddress import ip_address
 from math import isfinite
@@ -26,8 +24,9 @@ from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-from cultivar.errors import ModelUnavailableError, RefusedError
+from cultivar.errors import RefusedError
 from cultivar.llm.base import ModelReply, ModelRequest, ProviderError, Tell
+from cultivar.llm.litellm_errors import translated
 from cultivar.llm.strict import strict_schema
 from cultivar.model import Json
 from cultivar.settings import ModelSettings
@@ -37,11 +36,6 @@ ALLOW_CALLS = "CULTIVAR_ALLOW_MODEL_CALLS"
 
 _logger = logging.getLogger("cultivar.llm")
 _SCHEMA = Path(__file__).with_name("schema.md").read_text(encoding="utf-8").strip()
-_AGAIN = frozenset({408, 425, 429})
-_DENIED = frozenset({401, 402, 403})
-_CUT_OFF = frozenset({"ReadError", "RemoteProtocolError"})
-_LATE = frozenset({408, 504})
-"""What is said when no answer came in time; the model may be at it all the same."""
 
 
 class LitellmModel:
@@ -102,7 +96,7 @@ class LitellmModel:
         if isinstance(outcome, Exception):
             # Raised here and not where it was caught: what litellm raised may quote the key, and
             # would be printed with the traceback.
-            raise _translated(outcome, self._settings)
+            raise translated(outcome, self._settings, self._missing_keys)
         return self._reply(outcome, time.monotonic() - began)
 
     def _refuse_stray(self) -> None:
@@ -164,6 +158,10 @@ class LitellmModel:
             money=self._money(response),
             seconds=seconds,
         )
+
+    def _missing_keys(self) -> list[str]:
+        found = cast("dict[str, list[str]]", _litellm().validate_environment(self.name))
+        return [name for name in found.get("missing_keys", []) if "KEY" in name]
 
     def _money(self, response: Any) -> float:
         hidden: Mapping[str, Any] = getattr(response, "_hidden_params", None) or {}
@@ -282,80 +280,6 @@ def _within(seconds: float, call: Callable[[], Any]) -> Any:
 
     threading.Thread(target=work, name="cultivar-model-call", daemon=True).start()
     return future.result(seconds)
-
-
-def _translated(error: Exception, settings: ModelSettings) -> Exception:
-    """What `error` of litellm's means to the door."""
-    status: object = getattr(error, "status_code", None)
-    said = _first_line(error)
-    named = f"The model {settings.name!r}"
-    if isinstance(error, TimeoutError):
-        why = f"No answer within {settings.timeout:g} seconds."
-        return ProviderError(why, retry=True, billed=True)
-    if "LLM Provider NOT provided" in said:
-        return ModelUnavailableError(
-            f"{named} is of no provider that litellm knows.",
-            "Set `model.name` (or `--model`) to `PROVIDER/NAME`, like `openai/NAME`.",
-        )
-    if status in _DENIED or _lacks_key(error, settings):
-        return ModelUnavailableError(f"{named} was denied: {said}", _key_remedy(settings))
-    if status == 404:
-        return ModelUnavailableError(
-            f"{named} is not there: {said}",
-            "Check `model.name` (or `--model`) and `model.api_base`.",
-        )
-    again = not isinstance(status, int) or status in _AGAIN or status >= 500
-    unheard = status in _LATE or _was_cut_off(error)
-    return ProviderError(said, retry=again, after=_retry_after(error), billed=unheard)
-
-
-def _was_cut_off(error: BaseException | None) -> bool:
-    """Whether the connection broke after the request was sent; litellm says the same of both."""
-    while error is not None and type(error).__name__ not in _CUT_OFF:
-        error = error.__cause__ or error.__context__
-    return error is not None
-
-
-def _lacks_key(error: Exception, settings: ModelSettings) -> bool:
-    """Whether nothing was sent for want of a key, which litellm may call a server's error."""
-    answered = getattr(error, "litellm_response_headers", None) is not None
-    return not answered and settings.api_key is None and bool(_missing_keys(settings))
-
-
-def _missing_keys(settings: ModelSettings) -> list[str]:
-    found = cast("dict[str, list[str]]", _litellm().validate_environment(settings.name))
-    return [name for name in found.get("missing_keys", []) if "KEY" in name]
-
-
-def _key_remedy(settings: ModelSettings) -> str:
-    names = [*_missing_keys(settings), "CULTIVAR_MODEL__API_KEY"]
-    return f"Set {' or '.join(f'`{name}`' for name in names)} to a key that is valid for it."
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).removeprefix("litellm.").splitlines() or [type(error).__name__]
-    return lines[0][:500]
-
-
-def _retry_after(error: Exception) -> float | None:
-    """The wait that the provider asks for, in seconds (RFC 9110, section 10.2.3)."""
-    headers: Any = getattr(error, "litellm_response_headers", None) or {}
-    value = str(headers.get("retry-after") or "")
-    try:
-        seconds = float(value)
-    except ValueError:
-        return _until(value)
-    return max(0.0, seconds) if isfinite(seconds) else None
-
-
-def _until(date: str) -> float | None:
-    try:
-        then = parsedate_to_datetime(date)
-    except ValueError:
-        return None
-    if then.tzinfo is None:
-        then = then.replace(tzinfo=UTC)
-    return max(0.0, (then - datetime.now(UTC)).total_seconds())
 
 
 def _count(usage: Any, name: str) -> int:
