@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any
@@ -14,6 +14,7 @@ from cultivar.learning.findings.combining import best_combinations, worst_combin
 from cultivar.learning.findings.drifting import drift
 from cultivar.learning.findings.failing import associated_with_failure
 from cultivar.learning.findings.statistics import statistics_of
+from cultivar.ledger.tallying import Outcomes
 from cultivar.model import Json
 from cultivar.record import to_builtins
 from cultivar.testing.memory_tallies import TEMPLATE_ID, MemoryTallies, observation_of
@@ -62,6 +63,27 @@ def test_a_combination_gains_nothing_by_where_it_is_used() -> None:
         _counted(tallies, seldom, rate, 100 - rate, instance_id=place)
     best, worst = best_combinations(tallies, TEMPLATE_ID)
     assert best.success == pytest.approx(worst.success, abs=0.001)
+
+
+def test_of_questions_that_hardly_anybody_answered_no_pair_is_asked_for() -> None:
+    asked: list[str] = []
+
+    class Asked(MemoryTallies):
+        def outcomes_under(
+            self,
+            template_id: str,
+            question: str,
+            given: Mapping[str, Json],
+            among: Sequence[Json] = (),
+        ) -> Mapping[str, tuple[Outcomes, ...]]:
+            asked.append(question)
+            return super().outcomes_under(template_id, question, given, among)
+
+    tallies = Asked()
+    _counted(tallies, GOOD, 30, 10)
+    _counted(tallies, {f"question_{number}": True for number in range(40)}, 10, 9)
+    associated_with_failure(tallies, TEMPLATE_ID)
+    assert set(asked) == {"use_ets"}
 
 
 def test_an_answer_that_goes_with_failure_is_told_with_its_lift(tallies: MemoryTallies) -> None:

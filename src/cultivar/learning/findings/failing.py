@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import combinations
 from typing import Final
 
 from cultivar.learning.evidence.comparing import Cells, Difference, compare
@@ -148,19 +149,31 @@ def _alone(known: _Known) -> Iterator[_Suspect]:
 
 
 def _together(known: _Known) -> Iterator[_Suspect]:
-    names = sorted(known.questions)
-    for place, given in enumerate(names):
-        for given_key, given_value in known.values[given].items():
-            for question in names[place + 1 :]:
-                given_now, among = {given: given_value}, tuple(known.values[question].values())
-                found = known.store.outcomes_under(known.template_id, question, given_now, among)
-                for key, cells in arranged(found.get(given, ())).verified.items():
-                    if key not in known.values[question]:
-                        continue
-                    one = known.questions[given].verified.get(given_key, {})
-                    other = known.questions[question].verified.get(key, {})
-                    answers = {given: given_value, question: known.values[question][key]}
-                    yield from _pair(answers, cells, (one, other), known.ground)
+    common = {name: each for name in sorted(known.questions) if (each := _common(known, name))}
+    for given, question in combinations(common, 2):
+        for given_key, given_value in common[given].items():
+            given_now, among = {given: given_value}, tuple(common[question].values())
+            found = known.store.outcomes_under(known.template_id, question, given_now, among)
+            for key, cells in arranged(found.get(given, ())).verified.items():
+                if key not in common[question]:
+                    continue
+                one = known.questions[given].verified.get(given_key, {})
+                other = known.questions[question].verified.get(key, {})
+                answers = {given: given_value, question: common[question][key]}
+                yield from _pair(answers, cells, (one, other), known.ground)
+
+
+def _common(known: _Known, question: str) -> Mapping[Key, Json]:
+    """The values that were verified often enough for a pair and for the rest without it.
+
+    Of the others no pair is asked for: who makes up a hundred questions has nobody look at them.
+    """
+    verified = known.questions[question].verified
+    return {
+        key: value
+        for key, value in known.values[question].items()
+        if sum(trials(verified.get(key, {})).values()) >= 2 * _LEAST
+    }
 
 
 def _pair(

@@ -83,4 +83,4 @@ class Insights:
         found = plain(statistics_of(self._tallies, template_id))
         found["generated_at"] = datetime.now(UTC).isoformat()
         self._bus.publish(Message(subject=INSIGHTS, data=json.encode(found), id=str(uuid4())))
-        self._metrics.add("insights")
+        self._metrics.add(insights=1)

@@ -105,11 +105,11 @@ class Intelligence:
 
     def __call__(self, message: Message) -> bytes:
         """The answer to a request."""
-        self._metrics.add("requests")
+        self._metrics.add(requests=1)
         try:
             return json.encode(self.answer(_read(message.data)))
         except CultivarError as error:
-            self._metrics.add("request_errors")
+            self._metrics.add(request_errors=1)
             return refusal(error)
 
     def answer(self, request: Request) -> Facts:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Mapping
 from typing import Final
 
 _HELP: Final = {
@@ -23,17 +24,20 @@ _HELP: Final = {
 
 
 class Metrics:
-    """Counters that only grow; safe to use from several threads."""
+    """Counters that only grow; safe to use from several threads.
+
+    What is counted at once is read at once: nobody finds the whole without its parts.
+    """
 
     def __init__(self) -> None:
         self._counts = Counter[str]()
         self._seconds = 0.0
         self._lock = threading.Lock()
 
-    def add(self, name: str, number: int = 1) -> None:
-        """Count `number` more under a name."""
+    def add(self, **numbers: int) -> None:
+        """Count so many more under each of some names."""
         with self._lock:
-            self._counts[name] += number
+            self._counts.update(numbers)
 
     def worked(self, seconds: float) -> None:
         """Count a batch that took so long."""
@@ -43,14 +47,19 @@ class Metrics:
 
     def __getitem__(self, name: str) -> float:
         """What was counted under a name."""
-        with self._lock:
-            return self._seconds if name == "batch_seconds" else self._counts[name]
+        return self._read()[name]
 
     def text(self) -> str:
         """All counters, as Prometheus reads them."""
+        read = self._read()
         return "".join(
             f"# HELP cultivar_hub_{name}_total {meaning}\n"
             f"# TYPE cultivar_hub_{name}_total counter\n"
-            f"cultivar_hub_{name}_total {self[name]:.12g}\n"
+            f"cultivar_hub_{name}_total {read[name]:.12g}\n"
             for name, meaning in _HELP.items()
         )
+
+    def _read(self) -> Mapping[str, float]:
+        with self._lock:
+            counts: dict[str, float] = {name: self._counts[name] for name in _HELP}
+            return counts | {"batch_seconds": self._seconds}

@@ -81,7 +81,7 @@ class Receiver:
     def __call__(self, batch: Sequence[Delivery]) -> None:
         """Work off a batch."""
         began = time.monotonic()
-        self._metrics.add("received", len(batch))
+        self._metrics.add(received=len(batch))
         good: list[GenerationMessage] = []
         letters: list[tuple[Message, _Letter]] = []
         for each in batch:
@@ -117,14 +117,11 @@ class Receiver:
         published = self._bus.publish_all([message for message, _ in letters])
         if published.failed:
             raise BusUnavailableError(f"Dead letters were not stored: {published.why}")
-        self._metrics.add("dead_lettered", len(letters))
-        for name, number in Counter(why.counted_as for _, why in letters).items():
-            if name:
-                self._metrics.add(name, number)
+        reasons = Counter(why.counted_as for _, why in letters if why.counted_as)
+        self._metrics.add(dead_lettered=len(letters), **reasons)
 
     def _note(self, ingested: Ingested, number: int, good: Sequence[GenerationMessage]) -> None:
-        self._metrics.add("counted", ingested.counted)
-        self._metrics.add("duplicates", ingested.repeated)
+        self._metrics.add(counted=ingested.counted, duplicates=ingested.repeated)
         now = datetime.now(UTC)
         ages = [(now - each.generated_at).total_seconds() for each in good if each.generated_at]
         self._last = (number, max(0.0, min(ages, default=0.0)))
