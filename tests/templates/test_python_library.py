@@ -24,10 +24,10 @@ import copier
 import pytest
 import yaml
 
-from cultivar.model import Answer
+from cultivar.evals.suites.covering import Factors, Row, covering
+from cultivar.model import Answer, Json
 from cultivar.templating.reading.loading import parse_template
 from cultivar.templating.rendering.render import Rendered, render
-from cultivar.testing.covering import Row, Value, covering
 from cultivar.tree import read_tree
 
 TEMPLATE: Final = (
@@ -36,7 +36,7 @@ TEMPLATE: Final = (
     .joinpath("templates_data", "code_generation", "projects", "python_library")
 )
 
-FACTORS: Final[Mapping[str, tuple[Value, ...]]] = {
+FACTORS: Final[Mapping[str, tuple[Json, ...]]] = {
     "project_name": ("my-library", "My.Lib_x-2", "x", "P" + "y" * 59),
     "package_name": ("", "prices"),
     "description": ("A Python library", r'Says "hi" to C:\temp & <b>it\'s_ok</b> é 😀: # *, yes'),
@@ -61,7 +61,7 @@ EVERYTHING: Final[Row] = {
 """All that can be asked for."""
 
 
-ROWS: Final = covering(FACTORS)
+ROWS: Final = covering(Factors(values=FACTORS))
 
 
 def copy(folder: Path, answers: Row) -> None:
@@ -130,7 +130,7 @@ def projects(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return folders
 
 
-def where(projects: list[Path], question: str, value: Value) -> list[Path]:
+def where(projects: list[Path], question: str, value: Json) -> list[Path]:
     """The projects whose question was answered so."""
     return [folder for folder, row in zip(projects, ROWS, strict=True) if row[question] == value]
 
@@ -170,7 +170,7 @@ def test_settings_say_what_was_answered(projects: list[Path]) -> None:
         assert project["requires-python"] == f">={row['python_min']}"
         assert tools["ruff"]["target-version"] == f"py{str(row['python_min']).replace('.', '')}"
         assert ("scripts" in project) == row["include_cli"]
-        assert {"mypy", "pyright"} & set(tools) == {row["type_checker"]} - {"none"}
+        assert {"mypy", "pyright"} & set(tools) == {str(row["type_checker"])} - {"none"}
 
 
 def test_documentation_says_what_was_answered(projects: list[Path]) -> None:
@@ -321,7 +321,7 @@ def test_every_answer_changes_what_is_rendered(question: str) -> None:
     ],
 )
 def test_answers_that_would_make_a_broken_project_are_refused(
-    question: str, value: Value, tmp_path: Path
+    question: str, value: Json, tmp_path: Path
 ) -> None:
     with pytest.raises(ValueError, match=f"Validation error for question '{question}'"):
         copy(tmp_path, {**EVERYTHING, question: value})

@@ -19,10 +19,10 @@ from typing import Final
 import copier
 import pytest
 
-from cultivar.model import Answer
+from cultivar.evals.suites.covering import Factors, Row, covering
+from cultivar.model import Answer, Json
 from cultivar.templating.reading.loading import parse_template
 from cultivar.templating.rendering.render import Rendered, render
-from cultivar.testing.covering import Row, Value, covering
 from cultivar.tree import read_tree
 
 TEMPLATE: Final = (
@@ -31,7 +31,7 @@ TEMPLATE: Final = (
     .joinpath("templates_data", "code_generation", "quality", "python_production")
 )
 
-FACTORS: Final[Mapping[str, tuple[Value, ...]]] = {
+FACTORS: Final[Mapping[str, tuple[Json, ...]]] = {
     "class_name": (
         "ResilientLoader",
         "HTTPCache2",
@@ -69,7 +69,7 @@ lint.per-file-ignores = {"test_*" = ["D"]}
 """Ruff's settings in a house that is stricter than its defaults."""
 
 
-ROWS: Final = covering(FACTORS)
+ROWS: Final = covering(Factors(values=FACTORS))
 
 EVERYTHING: Final[Row] = {
     "use_cache": True,
@@ -187,7 +187,7 @@ def test_every_answer_changes_what_is_rendered(question: str) -> None:
     ],
 )
 def test_answers_that_would_make_broken_code_are_refused(
-    question: str, value: Value, tmp_path: Path
+    question: str, value: Json, tmp_path: Path
 ) -> None:
     with pytest.raises(ValueError, match=f"Validation error for question '{question}'"):
         copy(tmp_path, {**EVERYTHING, question: value})
@@ -297,6 +297,9 @@ def test_the_rendered_tests_notice_every_defect(tmp_path: Path) -> None:
         assert mutant.cut in module
         broken = module.replace(mutant.cut, mutant.put)
         (tmp_path / f"mutant_{number}.py").write_text(broken)
+        # What hangs is waited for a shorter time than the template's tests would.
+        assert "TIMEOUT = 5.0" in tests
+        tests = tests.replace("TIMEOUT = 5.0", "TIMEOUT = 1.5")
         (tmp_path / f"test_mutant_{number}.py").write_text(tests)
     completed = run(tmp_path, "pytest", "-q", "--tb=no", "-rf", "-p", "no:cacheprovider")
     noticed = {int(found) for found in re.findall(r"FAILED test_mutant_(\d+)", completed.stdout)}
