@@ -7,8 +7,11 @@ from functools import partial
 from cultivar.agent import Context, agent
 from cultivar.evolution.campaigns.workbench import Workbench
 from cultivar.evolution.operators.model.editing import model_edits
+from cultivar.evolution.operators.prompts.asking import prompt_edits
+from cultivar.evolution.operators.prompts.proposing import prompt_candidates
 from cultivar.evolution.operators.proposing import tool_candidates
 from cultivar.evolution.operators.templates.proposing import template_candidates
+from cultivar.evolution.operators.tools.asking import tool_edits
 from cultivar.evolution.roles import IMPROVER, Candidates, ImprovementOrder
 from cultivar.llm.base import ModelDoor
 
@@ -17,8 +20,11 @@ from cultivar.llm.base import ModelDoor
 def improve(order: ImprovementOrder, context: Context) -> Candidates:
     """Candidates of the operators that need no model; then, where there is one, of a model."""
     if order.opportunity.artifact.kind == "tool":
-        return tool_candidates(order, context.get(Workbench))
+        ask_of_tool = partial(tool_edits, order=order, context=context)
+        asked = ask_of_tool if context.get(ModelDoor).available else None
+        return tool_candidates(order, context.get(Workbench), asked)
     if order.opportunity.artifact.kind == "template":
         ask = partial(model_edits, context=context) if context.get(ModelDoor).available else None
         return template_candidates(order, context.get(Workbench), ask)
-    return Candidates()
+    ask = partial(prompt_edits, context=context) if context.get(ModelDoor).available else None
+    return prompt_candidates(order, context.get(Workbench), ask)

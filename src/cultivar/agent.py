@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Generic, Protocol, TypeVar, cast
 
 from cultivar.errors import DefinitionError
+from cultivar.prompt import Prompt
 from cultivar.record import Record, field
 from cultivar.roles import Role
 from cultivar.tool import Tool
@@ -23,7 +24,7 @@ class Context(Record):
     """
 
     services: Mapping[type[Any], object] = field(default_factory=dict[type[Any], object])
-    prompts: Mapping[str, str] = field(default_factory=dict[str, str])
+    prompts: Mapping[str, Prompt] = field(default_factory=dict[str, Prompt])
     """The definition's own `*.md.jinja`, by stem."""
 
     def get(self, kind: type[Service]) -> Service:

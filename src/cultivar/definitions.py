@@ -18,9 +18,12 @@ from typing import Any, Protocol, TypeVar, cast
 from cultivar.agent import Agent, Context
 from cultivar.errors import DefinitionError, UntrustedError
 from cultivar.graph import Graph
+from cultivar.lifecycle import Artifact
+from cultivar.prompt import Prompt
 from cultivar.record import Record
 from cultivar.roles import Role
 from cultivar.tool import Tool
+from cultivar.tree import Tree, read_entry
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -64,7 +67,7 @@ class Definitions(Record):
         tried = ", ".join(f"`{root / kind}`" for root in self._roots())
         raise DefinitionError(f"No `{kind}` definition named {name!r}.", f"Looked in: {tried}.")
 
-    def agent(self, role: Role[In, Out]) -> tuple[Agent[In, Out], Mapping[str, str]]:
+    def agent(self, role: Role[In, Out]) -> tuple[Agent[In, Out], Mapping[str, Prompt]]:
         """Load whoever fills `role`, with its prompts by name."""
         path = self.find(f"agents/{role.name}", "agent.py")
         module = load_file(path, f"cultivar_definitions.agents.{role.name}")
@@ -89,13 +92,7 @@ class Definitions(Record):
         Raises:
             DefinitionError: The file declares no such tool.
         """
-        path = self.tool_file(name)
-        found = getattr(load_file(path, f"cultivar_definitions.tools.{name}"), name, None)
-        if not isinstance(found, Tool):
-            raise DefinitionError(
-                f"`{path}` declares no tool {name!r}.", "Decorate a function of that name."
-            )
-        return cast("Tool[..., Any]", found)
+        return load_tool(self.tool_file(name), name)
 
     def tools(self) -> tuple[str, ...]:
         """The names of all tools, those of a workspace that is not trusted among them."""
@@ -111,17 +108,17 @@ class Definitions(Record):
         """
         return self.find("tools", f"{name}.py")
 
-    def prompts(self, agent: str) -> Mapping[str, str]:
+    def prompts(self, agent: str) -> Mapping[str, Prompt]:
         """The prompts of an agent, the workspace's own before ours, one by one.
 
         Raises:
             UntrustedError: One is a link to a file elsewhere.
         """
-        found: dict[str, str] = {}
+        found: dict[str, Prompt] = {}
         for root in reversed(self._roots()):
             for path in sorted((root / "agents" / agent).glob(f"*{PROMPT}")):
                 _refuse_leading_out(path, root)
-                found[path.name.removesuffix(PROMPT)] = path.read_text(encoding="utf-8")
+                found[path.name.removesuffix(PROMPT)] = _prompt(agent, path)
         return found
 
     def _roots(self) -> list[Path]:
@@ -151,6 +148,12 @@ class Agents(Record):
         return agent.act(order, Context(services=self.services, prompts=prompts))
 
 
+def _prompt(agent: str, path: Path) -> Prompt:
+    """The prompt in a file; of a link, in the file that it leads to."""
+    artifact = Artifact(kind="prompt", name=f"{agent}/{path.name.removesuffix(PROMPT)}")
+    return Prompt(artifact=artifact, tree=Tree({path.name: read_entry(path.resolve())}))
+
+
 def _refuse_leading_out(path: Path, root: Path) -> None:
     """What a link leads to would be sent to a model's provider."""
     if not path.resolve().is_relative_to(root.resolve()):
@@ -164,6 +167,20 @@ def builtin_root() -> Path:
     """Where our own definitions are: inside the wheel, or at the root of a checkout."""
     packaged = Path(__file__).parent / "_builtin"
     return packaged if packaged.is_dir() else Path(__file__).parents[2]
+
+
+def load_tool(path: Path, name: str) -> Tool[..., Any]:
+    """Load the tool called `name` from the file at `path`.
+
+    Raises:
+        DefinitionError: The file declares no such tool.
+    """
+    found = getattr(load_file(path, f"cultivar_definitions.tools.{name}"), name, None)
+    if not isinstance(found, Tool):
+        raise DefinitionError(
+            f"`{path}` declares no tool {name!r}.", "Decorate a function of that name."
+        )
+    return cast("Tool[..., Any]", found)
 
 
 def load_file(path: Path, qualified: str) -> ModuleType:

@@ -51,7 +51,7 @@ def test_python_of_a_workspace_waits_for_trust_and_then_comes_before_ours(tmp_pa
 def test_a_prompt_of_a_workspace_replaces_ours_of_that_name_alone(tmp_path: Path) -> None:
     _write(tmp_path / "agents" / "generator" / "system.md.jinja", "Write haiku.")
     prompts = Definitions(workspace=tmp_path).prompts("generator")
-    assert prompts["system"] == "Write haiku."
+    assert prompts["system"].text == "Write haiku."
     assert prompts.keys() == Definitions().prompts("generator").keys()
 
 

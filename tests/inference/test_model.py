@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from types import MappingProxyType
 
 import pytest
 
+from cultivar.definitions import Definitions
 from cultivar.inference.model import InferenceReply, Proposal, accept, combiner, messages
 from cultivar.model import Answer, Answers
 from cultivar.templating.questions.interview import Propose, interview, nothing
 from cultivar.templating.template import Template
 
-PROMPT = (Path(__file__).parents[2] / "agents" / "inferrer" / "infer.md.jinja").read_text("utf-8")
+PROMPT = Definitions().prompts("inferrer")["infer"]
 
 
 def reply(question: str, value: bool | int | str | list[str], quote: str) -> InferenceReply:

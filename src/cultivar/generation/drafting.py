@@ -12,17 +12,14 @@ from cultivar.generation.evidence import failing
 from cultivar.generation.templates import TemplateStore
 from cultivar.generation.workshop import Job, Workshop
 from cultivar.ledger.base import ContentStore
-from cultivar.llm.base import Message, ModelDoor
+from cultivar.llm.base import ModelDoor, Said, Turn
 from cultivar.model import Attempt, Draft, SlotBody
 from cultivar.roles import DraftOrder
 from cultivar.templating.jinja.environment import environment_of, render_text
 from cultivar.templating.rendering.render import Rendered
 from cultivar.templating.rendering.slots import fill
-from cultivar.templating.template import FilePrompt, Rules, Template
+from cultivar.templating.template import FilePrompt, Template
 from cultivar.tree import Tree, text_entry
-
-_PROMPTS = Rules(envops={"trim_blocks": True, "lstrip_blocks": True})
-"""How prompts are written: a line that holds a statement alone leaves no line."""
 
 
 class SlotReply(BaseModel):
@@ -129,13 +126,11 @@ def _places(last: Attempt, context: Context) -> str:
     return shown
 
 
-def _messages(name: str, facts: dict[str, Any], context: Context) -> tuple[Message, ...]:
+def _messages(name: str, facts: dict[str, Any], context: Context) -> tuple[Turn, ...]:
     """The system's prompt and the named one; what is quoted cannot close its own fence."""
-    environment = environment_of(_PROMPTS, Tree({}))
     fence = f"data-{hashlib.sha256(repr(facts).encode('utf-8', 'replace')).hexdigest()[:12]}"
-    prompts = context.prompts["system"], context.prompts[name]
-    system, user = (
-        render_text(environment, text, {**facts, "fence": fence}, file=f"{name}.md.jinja")
-        for text in prompts
+    fenced = {**facts, "fence": fence}
+    return (
+        Said(role="system", prompt=context.prompts["system"], facts=fenced),
+        Said(role="user", prompt=context.prompts[name], facts=fenced),
     )
-    return Message(role="system", content=system), Message(role="user", content=user)

@@ -16,16 +16,15 @@ from cultivar.errors import AnswerError
 from cultivar.inference.infer import Insight
 from cultivar.inference.profiles import parents_of, plain_help
 from cultivar.inference.reading import LONGEST
-from cultivar.llm.base import Message
+from cultivar.llm.base import Message, Said, Turn
 from cultivar.model import Answer, Json
+from cultivar.prompt import Prompt
 from cultivar.record import replace
-from cultivar.templating.jinja.environment import environment_of, render_text
 from cultivar.templating.questions.asking import AskedQuestion
 from cultivar.templating.questions.interview import Propose, interview, nothing
 from cultivar.templating.reading.casting import cast_answer
 from cultivar.templating.rendering.render import needs_worker
-from cultivar.templating.template import Question, Rules, Template
-from cultivar.tree import Tree
+from cultivar.templating.template import Question, Template
 
 _QUOTED: Final = 0.95
 _READ: Final = 0.85
@@ -54,29 +53,24 @@ class InferenceReply(BaseModel):
     answers: list[Proposal]
 
 
-def messages(task: str, template: Template, prompt: str) -> tuple[Message, ...]:
+def messages(task: str, template: Template, prompt: Prompt) -> tuple[Turn, ...]:
     """What a model is told: the rules and the questions, then the task, fenced.
 
     Args:
         task: What is asked for; of a very long one, the beginning.
         template: The template whose questions are asked.
-        prompt: The text of the prompt, a Jinja template; it gets `questions`, `template`, `fence`.
-
-    Raises:
-        TemplateError: The prompt cannot be rendered.
+        prompt: It gets `questions`, `template`, `description` and `fence`.
     """
     said = task[:LONGEST]
     fence = f"task-{hashlib.sha256(said.encode('utf-8', 'replace')).hexdigest()[:12]}"
-    context = {
+    facts = {
         "questions": [_shown(question) for question in _open(template)],
         "template": template.ref.id,
         "description": template.description,
         "fence": fence,
     }
-    environment = environment_of(Rules(), Tree({}))
-    system = render_text(environment, prompt, context, file="infer.md.jinja")
     return (
-        Message(role="system", content=system),
+        Said(role="system", prompt=prompt, facts=facts),
         Message(role="user", content=f"<{fence}>\n{said}\n</{fence}>"),
     )
 

@@ -34,10 +34,7 @@ def names_secret(name: str) -> bool:
 def masked(execution: Execution) -> Execution:
     """The execution as the ledger may hold it."""
     secrets = sorted(set(_secrets(execution.inputs, hidden=False)), key=len, reverse=True)
-    inputs = {
-        name: SECRET if names_secret(name) else _masked(value, secrets)
-        for name, value in execution.inputs.items()
-    }
+    inputs = {name: _named(name, value, secrets) for name, value in execution.inputs.items()}
     return replace(
         execution,
         inputs=inputs,
@@ -59,14 +56,17 @@ def _secrets(value: Json, *, hidden: bool) -> Iterator[str]:
             yield from _secrets(each, hidden=hidden)
 
 
+def _named(name: str, value: Json, secrets: Sequence[str]) -> Json:
+    """What goes by a name; a yes or no tells no secret, it says that something else is one."""
+    hidden = names_secret(name) and not isinstance(value, bool)
+    return SECRET if hidden else _masked(value, secrets)
+
+
 def _masked(value: Json, secrets: Sequence[str]) -> Json:
     if isinstance(value, str):
         return _text(value, secrets)
     if isinstance(value, Mapping):
-        return {
-            name: SECRET if names_secret(name) else _masked(each, secrets)
-            for name, each in value.items()
-        }
+        return {name: _named(name, each, secrets) for name, each in value.items()}
     if isinstance(value, Sequence):
         return [_masked(each, secrets) for each in value]
     return value

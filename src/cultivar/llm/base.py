@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, TypeVar, runtime_checkable
 
+from cultivar.errors import TemplateError, UnsafeError
 from cultivar.model import Json
+from cultivar.prompt import Prompt
 from cultivar.record import Record
 
 if TYPE_CHECKING:  # only who asks a model pays for loading it
@@ -22,6 +25,72 @@ class Message(Record):
 
     role: Speaker
     content: str
+
+
+class Said(Record, dict=True):
+    """A turn that a prompt makes of its variables, once somebody reads it.
+
+    Whoever asks with it leaves a record of the prompt's use.
+    """
+
+    role: Speaker
+    prompt: Prompt
+    facts: Mapping[str, object]
+    """Its variables."""
+
+    @cached_property
+    def content(self) -> str:
+        """What is said.
+
+        Raises:
+            TemplateError: The prompt is no Jinja, or rendering it fails.
+            UnsafeError: It reaches for what no template may have.
+        """
+        from cultivar.llm.rendering import rendered
+
+        return rendered(self.prompt, self.facts)
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether it can be rendered."""
+        try:
+            _ = self.content
+        except (TemplateError, UnsafeError):
+            return False
+        return True
+
+
+Turn: TypeAlias = "Message | Said"
+"""One turn of a conversation, with or without a prompt behind it."""
+
+
+def spoken(turns: Iterable[Turn]) -> tuple[Message, ...]:
+    """The turns as they are read, with no prompt behind them: to ask with them is no use of one."""
+    return tuple(Message(role=each.role, content=each.content) for each in turns)
+
+
+class Asked(Record):
+    """A question that was put by prompts, and what came of it."""
+
+    run_id: str
+    purpose: str
+    turns: tuple[Turn, ...]
+    schema_name: str
+    schema: Mapping[str, Json]
+    """That the reply must fit."""
+    reply: str = ""
+    """What was answered last; empty where it did not come to that."""
+    error: str = ""
+    """The error's class, where it is the prompts' fault; empty where all is well."""
+    message: str = ""
+    """What it says."""
+    seconds: float = 0.0
+    money: float = 0.0
+    """US dollars."""
+
+
+Hear: TypeAlias = Callable[[Asked], None]
+"""Takes note of what was asked by prompts. It must return at once, and raise nothing."""
 
 
 class ModelRequest(Record):
@@ -114,7 +183,7 @@ class ModelDoor(Protocol):
         ...
 
     def ask(
-        self, run_id: str, purpose: str, messages: tuple[Message, ...], schema: type[Reply]
+        self, run_id: str, purpose: str, messages: tuple[Turn, ...], schema: type[Reply]
     ) -> Reply:
         """Ask the model, and read its reply by `schema`.
 
@@ -124,5 +193,7 @@ class ModelDoor(Protocol):
             ModelUnavailableError: No model is configured, or it does not answer.
             BudgetSpentError: The run may not call it again.
             ReplyError: The reply does not fit `schema`, even after one repair.
+            TemplateError: A prompt cannot be rendered.
+            UnsafeError: A prompt reaches for what no template may have.
         """
         ...

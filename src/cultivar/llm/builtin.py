@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NoReturn
 
 from cultivar.errors import ModelUnavailableError
-from cultivar.llm.base import Message, ModelRequest, Reply
+from cultivar.llm.base import ModelRequest, Reply, Turn
 
 
 class NoModel:
@@ -28,7 +28,7 @@ class ShutDoor:
     available = False
 
     def ask(
-        self, run_id: str, purpose: str, messages: tuple[Message, ...], schema: type[Reply]
+        self, run_id: str, purpose: str, messages: tuple[Turn, ...], schema: type[Reply]
     ) -> Reply:
         """Refuse to ask.
 

@@ -10,15 +10,25 @@ import logging
 import threading
 from dataclasses import dataclass
 
-from cultivar.errors import CultivarError, ModelUnavailableError, ReplyError
+from cultivar.errors import (
+    CultivarError,
+    ModelUnavailableError,
+    ReplyError,
+    TemplateError,
+    UnsafeError,
+)
 from cultivar.ledger.base import CallRecord, ModelCall
 from cultivar.llm.base import (
+    Asked,
+    Hear,
     Message,
     ModelReply,
     ModelRequest,
     Provider,
     ProviderError,
     Reply,
+    Said,
+    Turn,
 )
 from cultivar.llm.budget import Meter
 from cultivar.llm.builtin import NoModel
@@ -33,10 +43,14 @@ from cultivar.llm.replies import (
     request_json,
 )
 from cultivar.llm.retrying import Retrying
-from cultivar.record import Record, field
+from cultivar.record import Record, field, replace
 from cultivar.settings import BudgetSettings
 
 _logger = logging.getLogger("cultivar.llm")
+
+
+_ITS_FAULT = (ReplyError, TemplateError, UnsafeError)
+"""What a prompt is to blame for; whatever else is raised says nothing of it."""
 
 
 class _Run(Record):
@@ -67,6 +81,7 @@ class Door:
         retrying: When to ask again.
         budget: What each run may use.
         redactor: Knows the secrets; more may be told to it at any time.
+        hear: Hears what was asked by prompts.
     """
 
     def __init__(
@@ -77,8 +92,9 @@ class Door:
         retrying: Retrying | None = None,
         budget: BudgetSettings | None = None,
         redactor: Redactor | None = None,
+        hear: Hear | None = None,
     ) -> None:
-        self._provider, self._record = provider, record
+        self._provider, self._record, self._hear = provider, record, hear
         self._retrying = retrying or Retrying()
         self._budget = budget or BudgetSettings()
         self.redactor = redactor or Redactor()
@@ -97,7 +113,7 @@ class Door:
         return self._provider.name
 
     def ask(
-        self, run_id: str, purpose: str, messages: tuple[Message, ...], schema: type[Reply]
+        self, run_id: str, purpose: str, messages: tuple[Turn, ...], schema: type[Reply]
     ) -> Reply:
         """Ask the model, and read its reply by `schema`.
 
@@ -107,20 +123,39 @@ class Door:
             ModelUnavailableError: No model is configured, or it does not answer.
             BudgetSpentError: The run may not call it again.
             ReplyError: The reply does not fit `schema`, even after one repair.
+            TemplateError: A prompt cannot be rendered.
+            UnsafeError: A prompt reaches for what no template may have.
         """
         run = self._run(run_id)
+        answers: list[ModelCall] = []
         with run.lock:
-            request = question(purpose, tuple(map(self._masked, messages)), schema)
-            text = self._answer(run, request)
+            asked = self._asked(run, purpose, messages, schema)
             try:
-                return read_reply(text, schema)
-            except MisfitError as misfit:
-                second = repair(request, text, misfit)
-            return self._last_chance(run, second, schema)
+                request = question(purpose, tuple(map(self._masked, messages)), schema)
+                reply = self._replied(run, request, schema, answers)
+            except _ITS_FAULT as error:
+                self._tell(asked, answers, error)
+                raise
+            self._tell(asked, answers)
+            return reply
 
-    def _last_chance(self, run: _Run, request: ModelRequest, schema: type[Reply]) -> Reply:
+    def _replied(
+        self, run: _Run, request: ModelRequest, schema: type[Reply], answers: list[ModelCall]
+    ) -> Reply:
+        answers.append(self._answer(run, request))
+        text = answers[-1].reply
         try:
-            return read_reply(self._answer(run, request), schema)
+            return read_reply(text, schema)
+        except MisfitError as misfit:
+            second = repair(request, text, misfit)
+        return self._last_chance(run, second, schema, answers)
+
+    def _last_chance(
+        self, run: _Run, request: ModelRequest, schema: type[Reply], answers: list[ModelCall]
+    ) -> Reply:
+        answers.append(self._answer(run, request))
+        try:
+            return read_reply(answers[-1].reply, schema)
         except MisfitError as misfit:
             raise ReplyError(
                 f"The reply of the model {self.model!r} to `{request.purpose}` does not fit "
@@ -128,7 +163,38 @@ class Door:
                 "Try again, or set `model.name` to a model that is better at structured output.",
             ) from misfit
 
-    def _masked(self, message: Message) -> Message:
+    def _tell(
+        self, asked: Asked | None, answers: list[ModelCall], error: CultivarError | None = None
+    ) -> None:
+        """Tell whoever hears of prompts what came of them."""
+        if self._hear is None or asked is None:
+            return
+        self._hear(
+            replace(
+                asked,
+                reply=answers[-1].reply if answers else "",
+                error=type(error).__name__ if error else "",
+                message=error.what if error else "",
+                seconds=sum(each.seconds for each in answers),
+                money=sum(each.money for each in answers),
+            )
+        )
+
+    def _asked(
+        self, run: _Run, purpose: str, turns: tuple[Turn, ...], schema: type[Reply]
+    ) -> Asked | None:
+        """What is asked; None where no prompt is in it, or nobody hears of that."""
+        if self._hear is None or not any(isinstance(each, Said) for each in turns):
+            return None
+        return Asked(
+            run_id=run.id,
+            purpose=purpose,
+            turns=turns,
+            schema_name=schema.__name__,
+            schema=schema.model_json_schema(),
+        )
+
+    def _masked(self, message: Turn) -> Message:
         return Message(role=message.role, content=self._clean(message.content))
 
     def _clean(self, text: str) -> str:
@@ -142,13 +208,13 @@ class Door:
                 self._runs[run_id] = _Run(id=run_id, meter=meter)
             return self._runs[run_id]
 
-    def _answer(self, run: _Run, request: ModelRequest) -> str:
+    def _answer(self, run: _Run, request: ModelRequest) -> ModelCall:
         recorded = self._record.call(run.id, request_hash(request))
-        return self._pay(run, request) if recorded is None else recorded.reply
+        return self._pay(run, request) if recorded is None else recorded
 
-    def _pay(self, run: _Run, request: ModelRequest) -> str:
+    def _pay(self, run: _Run, request: ModelRequest) -> ModelCall:
         if not self.available:
-            return self._provider.complete(request).text
+            self._provider.complete(request)  # it says what to configure
         tally = _Tally(began=self._retrying.time.now())
         try:
             reply = self._try(run, request, tally)
@@ -157,9 +223,7 @@ class Door:
             if tally.attempts:
                 self._keep(run, request, tally, ModelReply(text="", model=self.model), str(error))
             raise
-        text = self._clean(reply.text)
-        self._keep(run, request, tally, reply)
-        return text
+        return self._keep(run, request, tally, reply)
 
     def _try(self, run: _Run, request: ModelRequest, tally: _Tally) -> ModelReply:
         wait = 0.0
@@ -201,7 +265,7 @@ class Door:
         tally: _Tally,
         reply: ModelReply,
         error: str = "",
-    ) -> None:
+    ) -> ModelCall:
         call = ModelCall(
             run_id=run.id,
             purpose=request.purpose,
@@ -217,3 +281,4 @@ class Door:
             error=self._clean(error),
         )
         self._record.add_call(call)
+        return call

@@ -9,6 +9,7 @@ from __future__ import annotations
 from cultivar.evals.trying.base import Place
 from cultivar.inference.infer import proposer
 from cultivar.lifecycle import TrialCase
+from cultivar.llm.base import spoken
 from cultivar.templating.questions.interview import Propose, nothing
 from cultivar.templating.template import Template
 
@@ -32,6 +33,6 @@ def proposer_for(case: TrialCase, template: Template, place: Place, run_id: str)
         return proposer(case.task, template)
     from cultivar.inference.model import InferenceReply, accept, combiner, messages
 
-    asked = messages(case.task, template, place.context.prompts["infer"])
+    asked = spoken(messages(case.task, template, place.context.prompts["infer"]))
     reply = place.door.ask(run_id, "inferrer", asked, InferenceReply)
     return combiner(case.task, template, model=accept(reply, case.task, template))

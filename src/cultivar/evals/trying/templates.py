@@ -60,7 +60,10 @@ def try_template(subject: Subject, case: TrialCase, repeat: int, place: Place) -
         use = _Use(subject=subject, template=template, case=case, place=place, run_id=run_id)
         outcome = use.outcome()
     except _ITS_FAULT as error:
-        outcome = raised(error, case)
+        result = judged(subject, case, repeat, raised(error, case), bench)
+        # A default of its own that it does not take is a fault, no refusal of what was asked for.
+        refused = isinstance(error, AnswerError) and error.question in case.inputs
+        return replace(result, refused=refused and result.verdict == "failed")
     return judged(subject, case, repeat, outcome, bench)
 
 

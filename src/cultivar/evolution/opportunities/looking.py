@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
+from cultivar.evolution.opportunities.beside import outdated
 from cultivar.evolution.opportunities.executions import ExecutionHistory, MeantToFail
 from cultivar.evolution.opportunities.judging import LEAST, judged
 from cultivar.evolution.opportunities.templates import TemplateHistory
@@ -13,7 +14,13 @@ from cultivar.evolution.roles import Analysis, AnalysisOrder
 from cultivar.ledger.base import Ledger, PatternStore
 from cultivar.ledger.improvements import ExecutionLog
 from cultivar.ledger.tallying import TallyStore
-from cultivar.lifecycle import Artifact, ArtifactVersion, Opportunity, OpportunityKind
+from cultivar.lifecycle import (
+    Artifact,
+    ArtifactVersion,
+    Execution,
+    Opportunity,
+    OpportunityKind,
+)
 from cultivar.record import Record
 
 _RANKS: Final[dict[OpportunityKind, int]] = {"failing": 0, "degrading": 0, "costly": 1, "slow": 2}
@@ -32,6 +39,14 @@ class History(Record):
     current: Callable[[Artifact], ArtifactVersion | None]
     """The version of an artifact that is used; None where there is none to improve."""
 
+    def no_failures(
+        self, version: ArtifactVersion, executions: Sequence[Execution]
+    ) -> frozenset[str]:
+        """The ids of failed uses of a version that are no failures of it: a `MeantToFail`."""
+        if version.artifact.kind == "prompt":
+            return outdated(executions, self.current)
+        return self.meant_to_fail(version, executions)
+
 
 def find_opportunities(history: History, order: AnalysisOrder) -> Analysis:
     """What is worth improving, on enough evidence only.
@@ -44,7 +59,7 @@ def find_opportunities(history: History, order: AnalysisOrder) -> Analysis:
         order: Which artifacts, and from when on one is failing.
     """
     templates = TemplateHistory(history.ledger, history.tallies, history.patterns)
-    executed = ExecutionHistory(history.executions, history.meant_to_fail)
+    executed = ExecutionHistory(history.executions, history.no_failures)
     found: list[Opportunity] = []
     unsure: list[str] = []
     artifacts = order.artifacts or _used(templates, history.executions)
