@@ -12,6 +12,7 @@ from importlib.metadata import version
 from multiprocessing import get_context
 from typing import Final
 
+from evals.benchmarks.gate import quicker
 from evals.benchmarks.gate.campaigns import SETTINGS
 from evals.benchmarks.gate.kinds import (
     BETTER,
@@ -31,7 +32,9 @@ def measure() -> Found:
     """How often the gate releases what it should and should not, and how many trials it takes."""
     names = [*EQUAL, *BETTER, *WORSE]
     with ProcessPoolExecutor(_WORKERS, mp_context=get_context("fork")) as pool:
+        paces = pool.map(quicker.measured, quicker.PACES)
         found = dict(zip(names, pool.map(measured, names), strict=True))
+        quick = dict(zip(quicker.PACES, paces, strict=True))
     return {
         "campaigns": CAMPAIGNS,
         "candidates": CANDIDATES,
@@ -42,6 +45,14 @@ def measure() -> Found:
         **{
             kind: {name: found[name] for name in scenarios}
             for kind, scenarios in (("equal", EQUAL), ("better", BETTER), ("worse", WORSE))
+        },
+        "quicker": {
+            kind: {name: quick[name] for name in paces}
+            for kind, paces in (
+                ("equal", quicker.EQUAL),
+                ("better", quicker.BETTER),
+                ("worse", quicker.WORSE),
+            )
         },
     }
 

@@ -8,7 +8,12 @@ from typing import Any, Final
 from cultivar.lifecycle import TrialCase, TrialResult
 from cultivar.model import Verdict
 
-_VERDICTS: Final[Mapping[str, Verdict]] = {"P": "passed", "F": "failed", "?": "not_verified"}
+_VERDICTS: Final[Mapping[str, Verdict]] = {
+    "P": "passed",
+    "F": "failed",
+    "R": "failed",
+    "?": "not_verified",
+}
 
 
 def tried(version: str, outcomes: Mapping[str, str], **facts: Any) -> tuple[TrialResult, ...]:
@@ -16,12 +21,18 @@ def tried(version: str, outcomes: Mapping[str, str], **facts: Any) -> tuple[Tria
 
     Args:
         version: Its tree hash.
-        outcomes: By case, what came of each repeat: passed, failed, or `?` for not verified.
+        outcomes: By case, what came of each repeat: passed, failed, refused, or `?` for not
+            verified.
         facts: What else is said of each result, like `seconds=2.0`.
     """
     return tuple(
         TrialResult(
-            case_id=case, tree_hash=version, repeat=repeat, verdict=_VERDICTS[letter], **facts
+            case_id=case,
+            tree_hash=version,
+            repeat=repeat,
+            verdict=_VERDICTS[letter],
+            refused=letter == "R",
+            **facts,
         )
         for case, letters in outcomes.items()
         for repeat, letter in enumerate(letters)

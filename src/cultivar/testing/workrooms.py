@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -57,13 +58,15 @@ class Workroom(Record):
         """The template, read."""
         return parse_template(self.tree, origin=str(self.folder), trusted=True)
 
-    def use(self, count: int = 1, **given: Json) -> None:
+    def use(self, count: int = 1, *, took: float | None = None, **given: Json) -> None:
         """Use the template so often with these answers, and record what came of it.
 
         Args:
             count: How often.
+            took: The seconds of each; without, what it takes now.
             given: What the user says; the rest is the template's own default.
         """
+        began = time.perf_counter()
         services = self.cultivar.services
         template, made = self.template, self._made(given)
         tree = services.need(ContentStore).put(made.rendered.tree)
@@ -71,6 +74,7 @@ class Workroom(Record):
         proof = runner.prove(
             made.rendered.tree, template.checks, template.requires, untrusted=False
         )
+        seconds = time.perf_counter() - began if took is None else took
         attempt = Attempt(number=1, draft=Draft(tree_hash=tree), proof=proof)
         learned = learn_from((attempt,), template.ref, Context(services=services))
         for _ in range(count):
@@ -81,6 +85,7 @@ class Workroom(Record):
                     template=template.ref,
                     answers=made.answers,
                     attempts=learned,
+                    seconds=seconds,
                 )
             )
 

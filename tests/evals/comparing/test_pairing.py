@@ -88,3 +88,26 @@ def test_the_order_of_results_makes_no_difference(there: list[int], back: list[i
     assert mixed.total == plain.total
     assert mixed.aspects["seconds"].values == plain.aspects["seconds"].values
     assert Sums(mixed.tried).wins == Sums(plain.tried).wins
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "pairs"),
+    [
+        ({}, {}, 1),
+        ({"batch": "one"}, {"batch": "one"}, 1),
+        ({"batch": "one", "cached": True}, {"batch": "one", "cached": True}, 1),
+        ({"batch": "one", "cached": True}, {"batch": "two"}, 0),
+        ({"cached": True}, {}, 0),
+        ({"cached": True}, {"cached": True}, 0),
+        ({"batch": "one", "limited": True}, {"batch": "one"}, 0),
+    ],
+)
+def test_times_are_compared_only_where_both_were_measured_at_one_time_and_to_the_end(
+    old: dict[str, object], new: dict[str, object], pairs: int
+) -> None:
+    both = (
+        tried("old", {"a": "P"}, seconds=1.0, money=0.1, **old),
+        tried("new", {"a": "P"}, seconds=9.0, money=0.1, **new),
+    )
+    found = pair_up(*both).aspects
+    assert (found["seconds"].pairs, found["money"].pairs) == (pairs, 1)

@@ -99,6 +99,30 @@ def test_more_repeats_try_only_what_is_new(
         assert [each.repeat for each in results] == list(range(count))
 
 
+def test_what_is_tried_in_one_go_says_so_for_good(
+    place: Place, executor: LocalExecutor, store: ExperimentStore
+) -> None:
+    versions = greeter(), greeter("true")
+    first = run_trials(jobs_of(versions[:1], CASES, place), executor, store, Course(trial_of="a"))
+    both = run_trials(jobs_of(versions, CASES, place), executor, store, Course(trial_of="b"))
+    assert len({each.batch for each in first}) == 1
+    assert len({each.batch for each in both}) == 2
+    kept = {(each.tree_hash, each.batch, each.cached) for each in store.results("b")}
+    assert kept == {(each.tree_hash, each.batch, each.cached) for each in both}
+
+
+def test_what_is_timed_is_tried_anew_and_its_times_are_of_no_other_run(
+    place: Place, executor: LocalExecutor, store: ExperimentStore
+) -> None:
+    jobs = jobs_of([greeter()], CASES[:1], place)
+    timed = [replace(each, timed=True) for each in jobs]
+    runs = [(jobs, "a"), (timed, "b"), (timed, "b"), (timed, "c"), (jobs, "d")]
+    told = [run_trials(each, executor, store, Course(trial_of=of))[0] for each, of in runs]
+    assert [each.cached for each in told] == [False, False, True, False, True]
+    assert told[4].batch == told[0].batch
+    assert told[2].batch == told[1].batch != told[0].batch
+
+
 def test_a_case_is_repeated_as_it_says(place: Place) -> None:
     noisy = replace(CASES[0], repeats=3)
     assert [each.repeat for each in jobs_of([greeter()], [noisy], place)] == [0, 1, 2]

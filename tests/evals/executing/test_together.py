@@ -99,3 +99,12 @@ def test_a_sandbox_that_is_down_is_no_failure_of_the_tool(
     (done,) = together.run(_jobs(1))
     assert done.result.verdict == "not_verified"
     together.close()
+
+
+def test_what_is_timed_has_a_start_of_its_own(runner: CheckRunner, tmp_path: Path) -> None:
+    sandbox = Counting(runner.sandbox)
+    together = _together(runner, sandbox, tmp_path)
+    done = list(together.run([replace(each, timed=True) for each in _jobs(4)]))
+    assert {each.result.verdict for each in done} == {"passed"}
+    assert sandbox.starts == 4
+    together.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from evals.benchmarks.gate import quicker
 from evals.benchmarks.gate.campaigns import Plan, simulated
 from evals.benchmarks.gate.worlds import Scenario, mostly_steady, moved, one_slice_worse, timed
 
@@ -54,3 +55,18 @@ def test_candidates_that_are_ten_points_better_are_mostly_released(
 )
 def test_candidates_that_do_harm_are_stopped(scenario: Scenario, noisy: bool | None) -> None:
     assert _released(scenario, noisy=noisy) <= 2
+
+
+@pytest.mark.parametrize("name", ["as quick", "as quick, results vary"])
+def test_candidates_that_are_no_quicker_are_hardly_ever_released(name: str) -> None:
+    assert quicker.measured(name, 8)["released"] <= 1 / 8
+
+
+@pytest.mark.parametrize("name", ["20 % less", "50 % less"])
+def test_candidates_that_are_quicker_are_mostly_released(name: str) -> None:
+    assert quicker.measured(name, 20)["released"] >= 0.9
+
+
+@pytest.mark.parametrize("name", [*quicker.WORSE])
+def test_candidates_that_are_quick_and_do_harm_are_stopped(name: str) -> None:
+    assert quicker.measured(name, 24)["released"] <= 1 / 12

@@ -1,7 +1,9 @@
 """What two versions did on the same cases, pair by pair, and counted.
 
 The invariant: a pair says something only where both sides were verified, and once only, so that
-neither a place that was down nor a result that came twice is evidence.
+neither a place that was down nor a result that came twice is evidence. Of time it says something
+only where both were tried side by side and no limit ended them: what is known from another moment
+was measured on a machine that did something else.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ class CasePairs:
 
     __slots__ = (
         *("after", "before", "gain", "id", "losses"),
-        *("pairs", "sealed", "slice", "tried", "wins"),
+        *("pairs", "refused", "sealed", "slice", "tried", "wins"),
     )
 
     def __init__(self, case: TrialCase) -> None:
@@ -45,6 +47,8 @@ class CasePairs:
         self.before = self.after = 0
         """How often each version passed."""
         self.wins = self.losses = 0
+        self.refused = 0
+        """How often the new version refused what the old one failed with."""
         self.gain = 0.0
         """The sum of its changes."""
 
@@ -71,21 +75,38 @@ class CasePairs:
 class Compared:
     """One aspect of both versions, counted over the pairs that tell it."""
 
-    __slots__ = ("after", "before", "pairs", "values")
+    __slots__ = ("_logs", "after", "apart", "before", "least", "pairs", "values")
 
-    def __init__(self) -> None:
-        self.pairs = 0
+    def __init__(self, least: float = 0.0) -> None:
+        self.least = least
+        """Of a ratio, what is added to both, so that what is too small to matter makes none."""
+        self.pairs = self.apart = 0
+        """`apart`: pairs that do not tell it, because they were not tried side by side."""
         self.before = self.after = 0.0
         """The sums of both."""
         self.values: Counter[float] = Counter()
         """Differences, of ratios the logarithms, to two digits."""
+        self._logs = [0.0, 0.0]
 
-    def count(self, before: float, after: float, value: float) -> None:
+    def count(self, before: float, after: float) -> None:
         """Count one pair."""
         self.pairs += 1
         self.before += before
         self.after += after
+        value = after - before
+        if self.least:
+            logs = math.log(before + self.least), math.log(after + self.least)
+            self._logs = [self._logs[0] + logs[0], self._logs[1] + logs[1]]
+            value = logs[1] - logs[0]
         self.values[round(value, 2)] += 1
+
+    @property
+    def typical(self) -> tuple[float, float]:
+        """What a use typically takes, before and after: of ratios the geometric means."""
+        if not self.least or not self.pairs:
+            return self.before / max(1, self.pairs), self.after / max(1, self.pairs)
+        before, after = (math.exp(each / self.pairs) - self.least for each in self._logs)
+        return max(0.0, before), max(0.0, after)
 
     @property
     def told(self) -> bool:
@@ -101,7 +122,10 @@ class Sums:
     """
 
     def __init__(self, cases: Iterable[CasePairs]) -> None:
-        counted = tuple(cases)
+        found = tuple(cases)
+        counted = [case for case in found if not 0 < case.pairs == case.refused]
+        self.refused = len(found) - len(counted)
+        """Cases that the new version refuses and the old one fails, each time; no rate has them."""
         self.pairs = sum(case.pairs for case in counted)
         self.wins = sum(case.wins for case in counted)
         self.losses = sum(case.losses for case in counted)
@@ -126,8 +150,8 @@ class Pairs:
         self.changes: dict[str, Counter[float]] = {}
         """How often each change was seen, by slice."""
         self.aspects: dict[Aspect, Compared] = {
-            "seconds": Compared(),
-            "money": Compared(),
+            "seconds": Compared(_LEAST_SECONDS),
+            "money": Compared(_LEAST_MONEY),
             "quality": Compared(),
         }
         self.measure: Measure = measure
@@ -225,21 +249,21 @@ class Pairs:
         if self.measure == "score":
             change = min(1.0, max(-1.0, after.score - before.score))
         case.count(*passed, change)
+        case.refused += after.refused and not before.refused and not any(passed)
         self.changes.setdefault(case.slice, Counter())[change] += 1
         if all(passed):  # what fails early is quick and cheap, which is no merit
             self._count_uses(before, after)
         if before.quality is not None and after.quality is not None:
-            ends = before.quality, after.quality
-            self.aspects["quality"].count(*ends, ends[1] - ends[0])
+            self.aspects["quality"].count(before.quality, after.quality)
 
     def _count_uses(self, before: TrialResult, after: TrialResult) -> None:
-        self._count_ratio("seconds", before.seconds, after.seconds, _LEAST_SECONDS)
-        self._count_ratio("money", before.money, after.money, _LEAST_MONEY)
-
-    def _count_ratio(self, aspect: Aspect, before: float, after: float, least: float) -> None:
-        if 0 <= before < math.inf and 0 <= after < math.inf:
-            ratio = math.log((after + least) / (before + least))
-            self.aspects[aspect].count(before, after, ratio)
+        _count_ratio(self.aspects["money"], before.money, after.money)
+        if before.limited or after.limited:
+            return
+        if _side_by_side(before, after):
+            _count_ratio(self.aspects["seconds"], before.seconds, after.seconds)
+        else:
+            self.aspects["seconds"].apart += 1
 
 
 def pair_up(
@@ -275,6 +299,17 @@ def _first_of_each(results: Iterable[TrialResult]) -> Mapping[_Key, TrialResult]
         if key not in first or first[key].verdict == "not_verified":
             first[key] = result
     return first
+
+
+def _count_ratio(compared: Compared, before: float, after: float) -> None:
+    if 0 <= before < math.inf and 0 <= after < math.inf:
+        compared.count(before, after)
+
+
+def _side_by_side(before: TrialResult, after: TrialResult) -> bool:
+    """Whether both were measured at the same time; of a kept one without a word nobody knows."""
+    unknown = not before.batch and (before.cached or after.cached)
+    return before.batch == after.batch and not unknown
 
 
 def _mean(rates: list[float]) -> float:

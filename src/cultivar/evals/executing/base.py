@@ -26,6 +26,8 @@ class Job(Record):
     repeat: int = 0
     key: str = ""
     """Of its result, as far as is known before; see `key_of`."""
+    timed: bool = False
+    """Whether its time is compared: it is tried by itself, whatever is known from elsewhere."""
 
 
 class Tried(Record):

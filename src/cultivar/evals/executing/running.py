@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import uuid
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import TypeAlias
@@ -80,8 +81,10 @@ def run_trials(
             found[_name(job)] = known[job.key]
             course.told(known[job.key])
     missing = {_name(job): job for job in jobs if _name(job) not in found}
+    batch = uuid.uuid4().hex
     with closing(_within(executor.run(tuple(missing.values())), course)) as trials:
-        for tried in trials:
+        for each in trials:
+            tried = replace(each, result=replace(each.result, batch=batch))
             _keep(tried, store, course)
             found[_name(tried.job)] = tried.result
             course.told(tried.result)
@@ -91,18 +94,21 @@ def run_trials(
 def _known(
     jobs: Sequence[Job], store: ExperimentStore, course: Course
 ) -> Mapping[str, TrialResult]:
-    """What is known already, by the keys of jobs."""
+    """What is known already, by the keys of jobs; what is timed, only from this run."""
     keys = {job.key: _own_key(job.key, course) for job in jobs if job.key}
-    found = store.known_results({*keys, *keys.values()})
-    store.keep_results(course.trial_of, {key: found[key] for key in keys if key in found})
+    anywhere = {job.key for job in jobs if job.key and not job.timed}
+    told = store.known_results({*anywhere, *keys.values()})
+    found = {key: replace(each, cached=True) for key, each in told.items()}
+    store.keep_results(course.trial_of, {key: found[key] for key in anywhere if key in found})
     known = {key: found.get(key) or found.get(own) for key, own in keys.items()}
-    return {key: replace(each, cached=True) for key, each in known.items() if each is not None}
+    return {key: each for key, each in known.items() if each is not None}
 
 
 def _keep(tried: Tried, store: ExperimentStore, course: Course) -> None:
-    """Keep what is known now; where a limit was met, for this run alone."""
+    """Keep what is known now; where a limit was met, or it is timed, for this run alone."""
     if tried.key and tried.result.verdict != "not_verified":
-        key = _own_key(tried.key, course) if tried.result.limited else tried.key
+        own = tried.result.limited or tried.job.timed
+        key = _own_key(tried.key, course) if own else tried.key
         store.keep_results(course.trial_of, {key: tried.result})
 
 

@@ -1,17 +1,18 @@
-"""Uses of a tool are tried many at a time: one start of the sandbox serves them all.
+"""Uses of a tool are tried many at a time, where one start of the sandbox serves them all.
 
-They need no worker of their own, since a tool runs behind the wall alone; all else is left to the
-executor underneath.
+They need no worker of their own, since a tool runs behind the wall alone; nor do prompts, of which
+nothing runs at all, but somebody waits for a model. All else is left to the executor underneath.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from itertools import zip_longest
 from typing import Final
 
 from cultivar.errors import UnavailableError
-from cultivar.evals.executing.base import Executor, Job, Tried
+from cultivar.evals.executing.base import Executor, Job, Tried, do
 from cultivar.evals.trying.base import Place
 from cultivar.evals.trying.place import key_of
 from cultivar.evals.trying.results import not_verified
@@ -24,12 +25,12 @@ _AT_ONCE: Final = 32
 
 
 class Together:
-    """Does the jobs of tools many at a time.
+    """Does the jobs of tools many at a time, and those of prompts beside each other.
 
     Args:
         others: Does all other jobs.
-        place: Where tools are used.
-        workers: How many starts of the sandbox there are at a time.
+        place: Where tools are used, and models asked.
+        workers: How many starts of the sandbox, or open questions, there are at a time.
     """
 
     def __init__(self, others: Executor, place: Place, workers: int) -> None:
@@ -40,13 +41,15 @@ class Together:
         """See `Executor`."""
         tools = [each for each in jobs if each.subject.artifact.kind == "tool"]
         started = [self._threads.submit(self._tried, each) for each in _parcels(tools)]
+        prompts = [each for each in jobs if each.subject.artifact.kind == "prompt"]
+        started += [self._threads.submit(self._asked, each) for each in prompts]
         try:
             for each in as_completed(started):
                 yield from each.result()
         finally:
             for each in started:
                 each.cancel()
-        rest = [each for each in jobs if each.subject.artifact.kind != "tool"]
+        rest = [each for each in jobs if each.subject.artifact.kind == "template"]
         if rest:
             yield from self._others.run(rest)
 
@@ -54,6 +57,9 @@ class Together:
         """See `Executor`."""
         self._threads.shutdown(cancel_futures=True)
         self._others.close()
+
+    def _asked(self, job: Job) -> list[Tried]:
+        return [do(job, self._place)]
 
     def _tried(self, jobs: Sequence[Job]) -> list[Tried]:
         results = self._results(jobs)
@@ -74,11 +80,21 @@ class Together:
 
 
 def _parcels(jobs: Sequence[Job]) -> Iterator[Sequence[Job]]:
-    """Jobs of one version and one repeat, so many at once."""
+    """Jobs of one version and one repeat, so many at once; versions take turns.
+
+    What is timed goes alone: what slows down one start of the sandbox would slow down all in it.
+    """
     alike: dict[tuple[str, str, bool, int], list[Job]] = {}
     for job in jobs:
+        if job.timed:
+            yield [job]
+            continue
         subject = job.subject
         name = (subject.artifact.id, subject.tree_hash, subject.trusted, job.repeat)
         alike.setdefault(name, []).append(job)
-    for group in alike.values():
-        yield from (group[at : at + _AT_ONCE] for at in range(0, len(group), _AT_ONCE))
+    cut = [_cut(group) for group in alike.values()]
+    yield from (each for turn in zip_longest(*cut) for each in turn if each)
+
+
+def _cut(jobs: Sequence[Job]) -> list[Sequence[Job]]:
+    return [jobs[at : at + _AT_ONCE] for at in range(0, len(jobs), _AT_ONCE)]

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from cultivar.evals.comparing.aspects import Standing, typical_change
 from cultivar.evals.comparing.betting import average
-from cultivar.evals.comparing.pairing import Aspect, Pairs, Sums
+from cultivar.evals.comparing.comparison import Recommendation
+from cultivar.evals.comparing.pairing import Aspect, Compared, Pairs, Sums
 from cultivar.evals.comparing.wording import counted, percent
 from cultivar.evolution.gate.guarding import NAMES, reason
 from cultivar.evolution.gate.limits import GateSettings
@@ -88,18 +89,33 @@ class Grounds(Record):
 
     def _numbers(self) -> dict[str, float]:
         pairs = self.pairs
-        aspects = {
-            f"{NAMES[name]}_change": typical_change(name, each)
-            for name, each in pairs.aspects.items()
-            if each.told
-        }
+        aspects = [_of_aspect(name, each) for name, each in pairs.aspects.items() if each.told]
         slices = {f"slice:{name}": average(each) for name, each in pairs.changes.items() if name}
         return {
             "difference": average(pairs.total),
             "cases": float(len(pairs.cases)),
             "untried": float(pairs.untried),
             "dropped": float(pairs.dropped),
+            "refused": float(self.sums.refused),
             "error": self.error,
-            **aspects,
+            **{name: number for each in aspects for name, number in each.items()},
             **slices,
         }
+
+
+def recommended(decision: Decision) -> Recommendation:
+    """What to do with a candidate of which the gate says that."""
+    if decision == "release":
+        return "deploy"
+    return "roll_back" if decision == "reject" else "continue_testing"
+
+
+def _of_aspect(aspect: Aspect, compared: Compared) -> dict[str, float]:
+    before, after = compared.typical
+    name = NAMES[aspect]
+    return {
+        f"{name}_pairs": float(compared.pairs),
+        f"{name}_before": before,
+        f"{name}_after": after,
+        f"{name}_change": typical_change(aspect, compared),
+    }

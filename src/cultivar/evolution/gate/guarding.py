@@ -19,7 +19,7 @@ NAMES: Final[Mapping[Aspect, str]] = {
 
 
 def standings(pairs: Pairs, settings: GateSettings, *, steady: bool) -> dict[Aspect, Standing]:
-    """Where each aspect stands that is looked at and was measured.
+    """Where each aspect stands that is looked at and was measured, or can be.
 
     Args:
         pairs: What both versions did.
@@ -27,17 +27,19 @@ def standings(pairs: Pairs, settings: GateSettings, *, steady: bool) -> dict[Asp
         steady: Whether results do not vary; then quality and cost do not either.
     """
     return {
-        aspect: _plainly(aspect, pairs.aspects[aspect], margin)
+        aspect: _plainly(aspect, compared, margin)
         if steady and aspect != "seconds"
-        else standing(aspect, pairs.aspects[aspect], margin, settings.error)
+        else standing(aspect, compared, margin, settings.error)
         for aspect, margin in settings.margins().items()
-        if pairs.aspects[aspect].told
+        if (compared := pairs.aspects[aspect]).told or (compared.apart and not compared.pairs)
     }
 
 
 def reason(aspect: Aspect, pairs: Pairs, settings: GateSettings) -> str:
     """What speaks against a version of which an aspect is lost, or may be."""
     margin, compared = settings.margins()[aspect], pairs.aspects[aspect]
+    if not compared.pairs:
+        return f"{NAMES[aspect]} (not measured side by side yet)"
     before, after = compared.before / compared.pairs, compared.after / compared.pairs
     if aspect not in RATIOS:
         allowed = f"{margin * 100:g} points"

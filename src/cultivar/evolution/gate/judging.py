@@ -16,8 +16,9 @@ from cultivar.evals.comparing.wording import counted
 from cultivar.evolution.gate.grounds import Grounds
 from cultivar.evolution.gate.limits import GateSettings, share_of_error
 from cultivar.evolution.gate.noisy import judge_noisy
+from cultivar.evolution.gate.saving import SAVINGS, judge_saving
 from cultivar.evolution.gate.steady import judge_steady, unconfirmed
-from cultivar.lifecycle import GateVerdict
+from cultivar.lifecycle import GateVerdict, OpportunityKind
 
 _OFTEN: Final = 3
 """A case that could so often not be run will not be; so many may be dropped of however few."""
@@ -29,6 +30,7 @@ def judge(
     settings: GateSettings | None = None,
     *,
     noisy: bool | None = None,
+    kind: OpportunityKind = "failing",
 ) -> GateVerdict:
     """Say whether a candidate is released, rejected, or has to be tried more.
 
@@ -41,6 +43,8 @@ def judge(
         settings: Margins and errors.
         noisy: Whether results vary from one time to another, as far as the suite says; None: go
             by the repeats, and have what differs tried again before it counts.
+        kind: Of the opportunity: what is slow or costly must take less, and succeed as before;
+            all else must succeed more.
 
     Raises:
         UsageError: `number` is less than 1.
@@ -49,15 +53,18 @@ def judge(
         raise UsageError(f"A candidate's number is at least 1, not {number}.")
     settings = settings or GateSettings()
     varies = pairs.varies if noisy is None else noisy
+    aspect = SAVINGS.get(kind)
     grounds = Grounds(
         pairs=pairs,
         sums=Sums(pairs.tried),
         settings=settings,
-        part=_part(number, noisy),
+        part=share_of_error(number) if aspect else _part(number, noisy),
         certain=noisy is False,
     )
     if down := _down(grounds):
         return grounds.verdict("no_verdict", down)
+    if aspect:
+        return judge_saving(grounds, aspect, varies=varies)
     return judge_noisy(grounds) if varies else judge_steady(grounds)
 
 

@@ -25,6 +25,10 @@ class GateSettings(Record):
     """By which share it may cost more there."""
     quality_drop: Annotated[float, Meta(ge=0, le=1)] | None = QUALITY_DROP
     """By how much the quality may be less."""
+    least_saving: Annotated[float, Meta(ge=0, lt=1)] = 0.1
+    """By which share what is made to be quicker, or cheaper, must take less of it."""
+    success_drop: Annotated[float, Meta(ge=0, lt=1)] = 0.05
+    """By how much such a version may succeed less where results vary, for all that is excluded."""
     slice_drop: Annotated[float, Meta(ge=0, lt=1)] = 0.1
     """By how much a slice that was tried enough may be worse, for all that can be excluded."""
     least_gain: Annotated[float, Meta(ge=0, lt=1)] = 0.02

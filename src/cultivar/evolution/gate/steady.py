@@ -13,6 +13,9 @@ from cultivar.evolution.gate.grounds import Grounds
 from cultivar.evolution.gate.guarding import standings
 from cultivar.lifecycle import GateVerdict
 
+_FORBIDDEN = 3
+"""So many cases that failed must be refused to be worth it, where nothing else gets better."""
+
 _TWICE = 2
 """So often a case has to be lost to count as lost, where nobody says that results do not vary."""
 
@@ -23,7 +26,8 @@ def judge_steady(grounds: Grounds) -> GateVerdict:
     Args:
         grounds: What was tried.
     """
-    return _refused(grounds) or _wanting(grounds) or _kept(grounds) or _released(grounds)
+    found = _refused(grounds) or _wanting(grounds) or _kept(grounds)
+    return found or (_released(grounds) if grounds.sums.wins else _forbidden(grounds))
 
 
 def unconfirmed(pairs: Pairs, error: float) -> tuple[CasePairs, ...]:
@@ -41,18 +45,29 @@ def unconfirmed(pairs: Pairs, error: float) -> tuple[CasePairs, ...]:
     )
 
 
-def _refused(grounds: Grounds) -> GateVerdict | None:
-    """Why it is rejected, if it is."""
+def losing(grounds: Grounds) -> GateVerdict | None:
+    """Why it is rejected, if it loses cases, whatever else it does.
+
+    Args:
+        grounds: What was tried.
+    """
     least = 1 if grounds.certain else _TWICE
     lost = [case for case in grounds.pairs.tried if case.losses and case.pairs >= least]
-    if lost:
-        fail = "fails" if len(lost) == 1 else "fail"
-        sentence = f"Worse: {counted(len(lost), 'case')} that passed before {fail} now"
-        named = tuple(_named(case) for case in lost)
-        return grounds.verdict("reject", f"{sentence}; {_won(grounds)}.", reasons=named)
+    if not lost:
+        return None
+    fail = "fails" if len(lost) == 1 else "fail"
+    sentence = f"Worse: {counted(len(lost), 'case')} that passed before {fail} now"
+    named = tuple(_named(case) for case in lost)
+    return grounds.verdict("reject", f"{sentence}; {mended(grounds)}.", reasons=named)
+
+
+def _refused(grounds: Grounds) -> GateVerdict | None:
+    """Why it is rejected, if it is."""
+    if lost := losing(grounds):
+        return lost
     aspects = standings(grounds.pairs, grounds.settings, steady=True)
     if worse := grounds.aspects(aspects, "lost"):
-        sentence = f"Worse in {' and '.join(worse)}; {_won(grounds)}."
+        sentence = f"Worse in {' and '.join(worse)}; {mended(grounds)}."
         return grounds.verdict("reject", sentence, reasons=worse)
     return None
 
@@ -63,7 +78,8 @@ def _wanting(grounds: Grounds) -> GateVerdict | None:
     if pairs.untried or not pairs.cases:
         sentence = f"Not clear yet: {counted(pairs.untried, 'case')} of {len(pairs.cases):,} are "
         return grounds.verdict("continue", f"{sentence}still to be tried.")
-    if not any(case.wins or case.losses for case in pairs.tried):
+    forbids = grounds.certain and grounds.sums.refused >= _FORBIDDEN
+    if not forbids and not any(case.wins or case.losses for case in pairs.tried):
         sentence = f"Not better: of {counted(len(pairs.cases), 'case')} the same ones pass."
         return grounds.verdict("reject", sentence)
     again = () if grounds.certain else unconfirmed(pairs, grounds.error)
@@ -93,12 +109,23 @@ def _released(grounds: Grounds) -> GateVerdict:
     least = min(case.pairs for case in won)
     luck = 0.0 if grounds.certain else luck_of_steadiness(least) / grounds.part
     why = "results do not vary" if grounds.certain else f"each was tried {least} times alike"
-    sentence = f"Better: {_won(grounds)}, none got worse; {why}, so on these cases it is no luck."
+    sentence = f"Better: {mended(grounds)}, none got worse; {why}, so on these cases it is no luck."
     confidence = min(1 - luck, confidence_beyond(len(won), 0))
     return grounds.verdict("release", sentence, confidence=confidence, numbers={"luck": luck})
 
 
-def _won(grounds: Grounds) -> str:
+def _forbidden(grounds: Grounds) -> GateVerdict:
+    """It makes nothing better, and says beforehand what never works."""
+    refused = grounds.sums.refused
+    sentence = (
+        f"Clearer: {counted(refused, 'case')} that failed are refused, with a word on what to "
+        "choose; none that passed is, and results do not vary."
+    )
+    return grounds.verdict("release", sentence, confidence=confidence_beyond(refused, 0))
+
+
+def mended(grounds: Grounds) -> str:
+    """How many cases it mends, in words."""
     tried = grounds.pairs.tried
     won = sum(bool(case.wins) for case in tried)
     failed = sum(case.before == 0 for case in tried)
