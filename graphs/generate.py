@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from cultivar.agent import Context
 from cultivar.definitions import Agents
+from cultivar.evolution.canary.templates import TemplateCanaries
 from cultivar.generation.asking import ask_unsure
 from cultivar.generation.evidence import learn_from, recall_for
 from cultivar.generation.result import Result, deliver_result, record_result
@@ -80,7 +81,8 @@ class Steps:
         found = self.context.get(Catalog).find(
             order.template, order.ref, pre_releases=order.pre_releases
         )
-        template = self.context.get(TemplateStore).admit(found, trust=order.trust)
+        given = self.context.get(TemplateCanaries).given(found, order, state["run_id"])
+        template = self.context.get(TemplateStore).admit(given, trust=order.trust)
         return {"template": template, "began": time.time(), "attempts": ()}
 
     def infer(self, state: State) -> Update:

@@ -5,18 +5,21 @@ What makes a service is imported when it is first asked for, so that a start cos
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
 
 from cultivar.agent import Toolbox
 from cultivar.checking.checks import CheckRunner
-from cultivar.definitions import Agents, Definitions, builtin_root
+from cultivar.definitions import Agents, Definitions, builtin_root, load_tool
 from cultivar.delivery.journal import Journals
-from cultivar.errors import SettingsError, StoreUnavailableError
+from cultivar.errors import SettingsError, StoreUnavailableError, UnavailableError
+from cultivar.evolution.canary.templates import TemplateCanaries
+from cultivar.evolution.canary.tools import ToolCanaries
 from cultivar.evolution.toolbox import RecordedToolbox, Recorder, Records
 from cultivar.generation.templates import TemplateStore
 from cultivar.generation.vault import Vault
@@ -44,6 +47,8 @@ if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
 
     from cultivar.bus.opening import Line
+
+_LOG: Final = logging.getLogger(__name__)
 
 Service = TypeVar("Service")
 
@@ -96,6 +101,7 @@ class Services(Mapping[type[Any], object]):
 
     def __init__(self, settings: Settings, replaced: Mapping[type[Any], object]) -> None:
         self.settings = settings
+        self._replaced = replaced
         self._made: dict[type[Any], object] = {Settings: settings, **replaced}
         self._stack = ExitStack()
         self._makers = _makers()
@@ -133,6 +139,15 @@ class Services(Mapping[type[Any], object]):
         """Call `close` when the services are closed."""
         self._stack.callback(close)
 
+    @contextmanager
+    def heard(self, listener: Listener) -> Generator[None]:
+        """Let `listener` hear the steps of runs meanwhile."""
+        self.listeners.append(listener)
+        try:
+            yield
+        finally:
+            self.listeners.remove(listener)
+
     def tell(self, event: Event) -> None:
         """Hand an event to whoever listens."""
         for listener in self.listeners:
@@ -141,6 +156,14 @@ class Services(Mapping[type[Any], object]):
     def close(self) -> None:
         """Close what was opened, the last first."""
         self._stack.close()
+
+    def renew(self) -> None:
+        """Close what was opened, also what is down, so that it is opened anew when it is needed."""
+        try:
+            self.close()
+        except UnavailableError as error:
+            _LOG.warning("%s", error)  # what it had to keep is lost; what comes is not
+        self._made = {Settings: self.settings, **self._replaced}
 
 
 Maker = Callable[[Services], object]
@@ -156,6 +179,7 @@ def _makers() -> dict[type[Any], Maker]:
         Machine: _machine,
         Catalog: _catalog,
         TemplateStore: lambda s: TemplateStore(s.need(ContentStore)),
+        TemplateCanaries: _template_canaries,
         Vault: lambda s: Vault(s.need(Redactor)),
         Redactor: lambda s: redactor_of(s.settings),
         Provider: _provider,
@@ -202,7 +226,26 @@ def _recorder(services: Services) -> Recorder:
 def _toolbox(services: Services) -> Toolbox:
     definitions, recorder = services.need(Definitions), services.need(Recorder)
     name = services.settings.instance_id
-    return RecordedToolbox(definitions.tool, definitions.tool_file, recorder, name)
+    canaries = _tool_canaries(services) if definitions.trusted else None
+    return RecordedToolbox(definitions.tool, definitions.tool_file, recorder, name, canaries)
+
+
+def _tool_canaries(services: Services) -> ToolCanaries:
+    return ToolCanaries(
+        artifacts=services.need(ArtifactStore),
+        experiments=services.need(ExperimentStore),
+        content=services.need(ContentStore),
+        folder=services.settings.home / "canary",
+        load=load_tool,
+    )
+
+
+def _template_canaries(services: Services) -> TemplateCanaries:
+    return TemplateCanaries(
+        artifacts=services.need(ArtifactStore),
+        experiments=services.need(ExperimentStore),
+        content=services.need(ContentStore),
+    )
 
 
 def _machine(services: Services) -> Machine:
@@ -264,6 +307,7 @@ def _door(services: Services) -> ModelDoor:
     settings = services.settings
     if services.given(Provider) is None and settings.model.name.strip() in NO_MODEL:
         return ShutDoor()
+    from cultivar.evolution.prompt_uses import RecordedPrompts
     from cultivar.llm.door import Door
     from cultivar.llm.retrying import Retrying
 
@@ -273,6 +317,7 @@ def _door(services: Services) -> ModelDoor:
         retrying=Retrying(retries=settings.model.retries),
         budget=settings.budget,
         redactor=services.need(Redactor),
+        hear=RecordedPrompts(services.need(Recorder), settings.instance_id),
     )
 
 

@@ -14,12 +14,12 @@ from cultivar.agent import Toolbox
 from cultivar.application.opened import Opened
 from cultivar.definitions import Definitions
 from cultivar.errors import StoreUnavailableError
+from cultivar.evals.comparing.comparison import compare
 from cultivar.evals.trying.tool_uses import ToolUses
+from cultivar.evals.trying.tools import try_tool_on
 from cultivar.evolution.operators.tools.guarding import Study, guarded
 from cultivar.evolution.operators.tools.observing import observations
-from cultivar.evolution.strategies.choosing import plan_for
-from cultivar.evolution.strategies.shadowing import Shadow
-from cultivar.evolution.strategies.trying import Known, cases_for, describe, try_beside
+from cultivar.evolution.strategies.trying import Known, cases_for, describe, plan_of
 from cultivar.evolution.toolbox import KEPT, RecordedToolbox, Recorder, Records
 from cultivar.ledger.improvements import ExecutionLog, ExecutionQuery
 from cultivar.ledger.sql import SqlLedger, open_ledger
@@ -220,14 +220,6 @@ def test_a_use_costs_its_caller_less_than_a_millisecond(box: Box) -> None:
     assert min(cpu(tool) for _ in range(3)) - cpu(bare) < 0.001
 
 
-def test_who_listens_hears_of_each_use(box: Box) -> None:
-    heard: list[Execution] = []
-    box.records.listeners.append(heard.append)
-    box.tool("return a")(7)
-    box.recorder.flush()
-    assert [each.output for each in heard] == [7]
-
-
 def test_the_toolbox_of_an_application_records(tmp_path: Path) -> None:
     (tmp_path / "tools").mkdir()
     (tmp_path / "tools" / "acts.py").write_text(tool_file("return a", signature="acts(a)"))
@@ -243,28 +235,6 @@ def test_the_toolbox_of_an_application_records(tmp_path: Path) -> None:
 def uses() -> Iterator[ToolUses]:
     with place_for_tools() as place:
         yield place
-
-
-def test_a_caller_has_the_used_versions_answer_whatever_the_shadow_does(
-    box: Box, uses: ToolUses
-) -> None:
-    tool = box.tool("return a / b")
-    file = box.root / "tools" / "acts.py"
-    new = subject_of(file.read_text().replace("return a / b", "return a / b if b else 'shadow'"))
-    known = Known(subject=subject_of(file.read_text()), described=describe(new, uses))
-    shadow = Shadow(known, new, uses)
-    box.records.listeners.append(shadow.see)
-    assert [tool(each, 2) for each in (1, 2, 3)] == [0.5, 1, 1.5]
-    with pytest.raises(ZeroDivisionError):
-        tool(1, 0)
-    box.recorder.flush()
-    report = shadow.report()
-    assert (report.sample_size, report.agreed, report.comparison.wins) == (4, 3, 1)
-    shadow.close()
-    late = Shadow(known, new, uses)
-    assert late.catch_up(box.log) == 4
-    assert late.report().sample_size == 4
-    late.close()
 
 
 def test_the_demo_goes_from_its_own_history_to_a_version_that_is_to_be_deployed(
@@ -299,10 +269,10 @@ def test_the_demo_goes_from_its_own_history_to_a_version_that_is_to_be_deployed(
     )
     first = guarded(study).proposals[0]
     assert first.candidate.aims_at == ("pattern of TypeError", "pattern of ZeroDivisionError")
-    plan = plan_for(described.characteristics, uses=len(history))
+    plan = plan_of(known)
+    assert (plan.strategy, plan.automatic) == ("SHADOW", True)
+    cases = cases_for(plan, known, uses)
     new = subject_of(first.tree.text("calculator.py"), "calculator")
-    report = try_beside(plan, known, new, cases_for(plan, known, uses), uses)
-    assert report.plan.strategy == "SHADOW"
-    assert (report.new.success_rate, report.comparison.losses) == (1.0, 0)
-    assert report.old.success_rate < 0.55
-    assert report.automatic
+    found = compare(try_tool_on(subject, cases, uses), try_tool_on(new, cases, uses), cases=cases)
+    assert (found.after, found.losses, found.recommendation) == (1.0, 0, "deploy")
+    assert found.before < 0.55

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cultivar.cli.canaries import show_running
 from cultivar.cli.options import command
 from cultivar.cli.output import console, escape, plain, print_json, table
 from cultivar.record import Record
 
 if TYPE_CHECKING:
+    from cultivar.application.looking import Running
     from cultivar.templating.template import Question, Template
 
 
@@ -71,7 +73,10 @@ def templates(options: TemplatesCommand) -> None:
 
     with Cultivar() as cultivar:
         if options.template:
-            _show_template(cultivar.template(options.template, options.ref), options)
+            template = cultivar.template(options.template, options.ref)
+            named = options.template == template.ref.id and not options.ref
+            canary = cultivar.canary("template", template.ref.id) if named else None
+            _show_template(template, options, canary)
             return
         found, broken = cultivar.templates(), cultivar.broken_templates()
     if options.as_json:
@@ -106,12 +111,14 @@ def doctor(options: DoctorCommand) -> int:
     return 6 if any(each.state == "bad" for each in findings) else 0
 
 
-def _show_template(template: Template, options: TemplatesCommand) -> None:
+def _show_template(template: Template, options: TemplatesCommand, canary: Running | None) -> None:
     if options.as_json:
-        print_json(_facts(template) | {"questions": plain(template.questions)})
+        more = {"questions": plain(template.questions), "canary": plain(canary)}
+        print_json(_facts(template) | more)
         return
     to = console()
     to.print(f"[bold]{escape(template.ref.id)}[/] {escape(template.ref.version)}")
+    show_running(canary)
     to.print(f"{escape(template.description)}\n")
     rows = [
         [escape(q.name), q.type, _default(q), escape(q.help)]

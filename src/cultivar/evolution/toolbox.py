@@ -25,7 +25,7 @@ from cultivar.ledger.improvements import ExecutionLog
 from cultivar.lifecycle import Artifact, Execution
 from cultivar.llm.redaction import Redactor
 from cultivar.model import Json
-from cultivar.record import Record, field, replace
+from cultivar.record import Record, replace
 from cultivar.templating.shapes import is_mapping
 from cultivar.tool import Tool
 from cultivar.tree import Tree, read_entry
@@ -37,6 +37,9 @@ _MESSAGE: Final = 2000
 _WAITING: Final = 10_000
 _LARGE: Final = 1000
 """A value of more parts than this is not copied part by part while a caller waits."""
+
+GiveCanary = Callable[[str, str, str], tuple[Tool[..., Any], str] | None]
+"""By a tool's name, its tree hash and the session: another version with its tree hash, or None."""
 
 See = Callable[[Execution], None]
 """Takes note of a use. It must return at once, and raise nothing."""
@@ -54,8 +57,6 @@ class Records(Record):
     log: ExecutionLog
     redactor: Redactor
     waits: bool = True
-    listeners: list[See] = field(default_factory=list[See])
-    """Hear of each use, like a shadow."""
 
 
 class Recorder:
@@ -114,10 +115,7 @@ class Recorder:
 
     def _keep(self, execution: Execution) -> None:
         try:
-            made = finished(execution, self._records.redactor)
-            self._records.log.add_execution(made)
-            for see in self._records.listeners:
-                see(made)
+            self._records.log.add_execution(finished(execution, self._records.redactor))
         except Exception as error:  # who uses a tool has nothing to do with its record
             self.lost += 1
             self.trouble = str(error) or type(error).__name__
@@ -131,6 +129,7 @@ class RecordedToolbox:
         find: Finds its file.
         recorder: Keeps its uses.
         instance_id: Who we are.
+        canary: Gives some sessions another version than that of the file.
     """
 
     def __init__(
@@ -139,9 +138,13 @@ class RecordedToolbox:
         find: Callable[[str], Path],
         recorder: Recorder,
         instance_id: str = "",
+        canary: GiveCanary | None = None,
     ) -> None:
         self._load, self._find = load, find
         self._recorder, self._instance_id = recorder, instance_id
+        self._canary = canary
+        self._session = uuid.uuid4().hex
+        """Whoever has this toolbox is one session, which sees one version of a tool."""
 
     def __call__(self, name: str) -> Tool[..., Any]:
         """The tool called `name`; what it returns and raises is as it would be without a record.
@@ -151,9 +154,10 @@ class RecordedToolbox:
         """
         path = self._find(name)
         tree_hash = Tree({path.name: read_entry(path)}).hash
-        tool = self._load(name)
+        given = self._canary(name, tree_hash, self._session) if self._canary else None
+        tool, tree_hash = given or (self._load(name), tree_hash)
         began = Execution(
-            id="",
+            id=self._session,
             artifact=Artifact(kind="tool", name=name),
             tree_hash=tree_hash,
             inputs={},
@@ -168,7 +172,7 @@ def recorded(call: Callable[..., Any], began: Execution, keep: See) -> Callable[
 
     Args:
         call: The function.
-        began: What is the same for all of its uses.
+        began: What is the same for all of its uses; its id is that of the session, or empty.
         keep: Keeps one.
     """
     signature = inspect.signature(call)
@@ -179,7 +183,7 @@ def recorded(call: Callable[..., Any], began: Execution, keep: See) -> Callable[
         if inputs is None:
             return call(*args, **kwargs)  # it raises what Python raises, and is no use
         at, start = datetime.now(UTC), time.perf_counter()
-        use = replace(began, id=str(uuid.uuid4()), inputs=inputs, executed_at=at)
+        use = replace(began, id=_use_id(began.id), inputs=inputs, executed_at=at)
         try:
             output = call(*args, **kwargs)
         except BaseException as error:
@@ -192,6 +196,11 @@ def recorded(call: Callable[..., Any], began: Execution, keep: See) -> Callable[
         return output
 
     return recording
+
+
+def _use_id(session: str) -> str:
+    """A new id, which says by what is after its point to which session the use belongs."""
+    return f"{uuid.uuid4()}.{session}" if session else str(uuid.uuid4())
 
 
 def finished(execution: Execution, redactor: Redactor) -> Execution:

@@ -109,6 +109,26 @@ def test_a_number_is_given_once(registry: Registry, ledger: SqlLedger) -> None:
     assert registry.current(CALCULATOR).version == "1.0.2"
 
 
+def test_candidates_that_build_on_each_other_get_numbers_of_their_own(
+    registry: Registry, ledger: SqlLedger
+) -> None:
+    one = greeting(registry, ledger)
+    tree = ledger.content.tree(one.tree_hash)
+    text = tree.text("template/greet.py.jinja")
+    first, number = registry.numbered(TEMPLATE, tree)
+    second, same = registry.numbered(
+        TEMPLATE, tree.replace({"template/greet.py.jinja": text_entry(f"{text}# more\n")})
+    )
+    assert number == same == "1.0.1"
+    for made, parent in ((first, one.parent), (second, first.hash)):
+        ledger.content.put(made)
+        registry.release(replace(one, tree_hash=made.hash, parent=parent))
+    named = {each.version: each.tree_hash for each in registry.history(TEMPLATE)}
+    assert [*named] == ["1.0.2", "1.0.1", "1.0.0"]
+    assert named["1.0.1"] == first.hash
+    assert ledger.artifacts.version(TEMPLATE, "1.0.2") == registry.current(TEMPLATE)
+
+
 def test_the_backup_of_a_template_is_whole_and_no_template(
     registry: Registry, ledger: SqlLedger, world: World
 ) -> None:

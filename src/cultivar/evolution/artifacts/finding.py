@@ -71,6 +71,11 @@ class Disk:
     def __init__(self, folders: Folders, catalog: Catalog) -> None:
         self._folders, self._catalog = folders, catalog
 
+    @property
+    def workspace(self) -> Path:
+        """The user's folder."""
+        return self._folders.workspace
+
     def found(self) -> Mapping[str, Found]:
         """All of them, by id; a template that is broken is left out."""
         each = [*self._templates(), *self._tools(), *self._prompts()]

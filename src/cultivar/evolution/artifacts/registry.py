@@ -22,14 +22,24 @@ from cultivar.evolution.artifacts.releasing import Order, Releaser, outdated
 from cultivar.evolution.artifacts.standing import SyncStatus
 from cultivar.evolution.artifacts.syncing import Syncer, SyncOrder
 from cultivar.evolution.artifacts.verifying import Verify
-from cultivar.ledger.improvements import ExperimentQuery
+from cultivar.ledger.improvements import ArtifactStore, ExperimentQuery
 from cultivar.lifecycle import Artifact, ArtifactVersion, Candidate, Release
+from cultivar.record import Record, replace
 from cultivar.templating.numbering import version_or_none
 from cultivar.tree import Tree
 
 _AS_USUAL = SyncOrder()
 _NONE = Version("0")
 _MOST = 10_000
+
+
+class Rehearsal(Record):
+    """What a release would put in whose place, and whether that would work."""
+
+    version: ArtifactVersion
+    before: ArtifactVersion
+    fault: str
+    """What is wrong with it; empty where nothing is."""
 
 
 class Registry:
@@ -52,6 +62,11 @@ class Registry:
             verify=verify,
         )
         self._syncer = Syncer(releaser=self._releaser)
+
+    @property
+    def artifacts(self) -> ArtifactStore:
+        """Where versions and aliases are kept."""
+        return self._recorded.artifacts
 
     def known(self) -> tuple[Artifact, ...]:
         """All that is on the disk or in the record, by id."""
@@ -152,20 +167,21 @@ class Registry:
             UnavailableError: Whether it works cannot be told now; the old one stands.
             RefusedError: It takes trust or a wall that is not there; the old one stands.
         """
-        self.recover()
-        before = self.current(what.artifact)
-        self._refuse_outdated(what, before)
-        version = self._version_of(what, before)
-        _refuse_current(version, before)
-        return self._releaser.release(
-            Order(
-                version=version,
-                before=before,
-                expected=before.tree_hash,
-                experiment=experiment,
-                reason=reason,
-            )
-        )
+        order = self._order(what)
+        return self._releaser.release(replace(order, experiment=experiment, reason=reason))
+
+    def rehearse(self, what: Candidate | ArtifactVersion) -> Rehearsal:
+        """Keep a version as `release` does, and use it once; it is put nowhere.
+
+        Args:
+            what: The candidate, or the version; the content store has its files.
+
+        Raises:
+            CultivarError: As `release` raises.
+        """
+        order = self._order(what)
+        fault = self._releaser.rehearse(order)
+        return Rehearsal(version=order.version, before=order.before, fault=fault)
 
     def rollback(self, artifact: Artifact, to: str = "", *, reason: str = "") -> Release:
         """Put an earlier version in its place again, and make it current.
@@ -205,6 +221,20 @@ class Registry:
     def recover(self) -> tuple[Release, ...]:
         """Take back, or finish, what was interrupted on this machine; nothing where nothing was."""
         return self._releaser.recover()
+
+    def _order(self, what: Candidate | ArtifactVersion) -> Order:
+        """What it takes to put a version in the place of the current one.
+
+        Raises:
+            ChangedError: The candidate was made from another one.
+            UsageError: It is current already.
+        """
+        self.recover()
+        before = self.current(what.artifact)
+        self._refuse_outdated(what, before)
+        version = self._version_of(what, before)
+        _refuse_current(version, before)
+        return Order(version=version, before=before, expected=before.tree_hash)
 
     def _version_of(
         self, what: Candidate | ArtifactVersion, before: ArtifactVersion

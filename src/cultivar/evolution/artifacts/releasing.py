@@ -15,6 +15,7 @@ from uuid import uuid4
 from cultivar.delivery.journal import Journals
 from cultivar.delivery.transaction import take_back
 from cultivar.errors import ChangedError, CultivarError, WriteError
+from cultivar.evolution.artifacts.backups import prune
 from cultivar.evolution.artifacts.finding import Disk, Found, refuse_strange, tree_at
 from cultivar.evolution.artifacts.notes import Notes, Underway
 from cultivar.evolution.artifacts.recording import Recorded
@@ -90,6 +91,23 @@ class Releaser(Record):
             )
             self._begin(underway, stood, comes)
             return self._finished(order, underway, place)
+
+    def rehearse(self, order: Order) -> str:
+        """Use a version once without putting it anywhere.
+
+        Returns:
+            What is wrong with it; empty where nothing is.
+
+        Raises:
+            CultivarError: As `release` raises.
+        """
+        artifact = order.version.artifact
+        found = self._standing(order)
+        tree = self.recorded.content.tree(order.version.tree_hash)
+        refuse_strange(artifact, self.place_of(artifact), tree)
+        before = self.recorded.content.tree(order.before.tree_hash)
+        trusted = found is not None and found.trusted
+        return self.verify(artifact, tree, before, trusted=trusted)
 
     def place_of(self, artifact: Artifact) -> Path:
         """Where a version is to stand; of what is not on the disk, where it was last."""
@@ -223,6 +241,7 @@ class Releaser(Record):
         release = replace(underway.release, status=underway.becomes)
         with suppress(WriteError):  # it only spares a guess; the next `sync` notes it
             self.notes.agreed(release.artifact, place, release.after)
+        prune(release, place, self.recorded, self.journals)
         return self._ended(release, place)
 
     def _ended(self, release: Release, place: Path) -> Release:

@@ -67,10 +67,26 @@ def put(exchange: Exchange, journals: Journals) -> None:
     apply(changes, exchange.place.parent, journals, expected=expected)
 
 
+def clear(artifact: Artifact, backup: Path, tree: Tree, journals: Journals) -> None:
+    """Take a backup away, in one transaction.
+
+    Raises:
+        ChangedError: Something else than `tree` is there by now; nothing was taken away.
+        UnsafeError: A link leads a path out of the folder.
+        WriteError: The folder cannot be written to; it is as it was.
+    """
+    there = _below(artifact, backup.name, tree)
+    gone: dict[str, Entry | None] = dict.fromkeys(there)
+    apply(Changes(entries=gone), backup.parent, journals, expected=there)
+
+
 def _inside(exchange: Exchange, tree: Tree, name: str = "") -> dict[str, Entry]:
     """The files by their path in the folder above the place."""
-    name = name or exchange.place.name
-    if exchange.artifact.kind == "template":
+    return _below(exchange.artifact, name or exchange.place.name, tree)
+
+
+def _below(artifact: Artifact, name: str, tree: Tree) -> dict[str, Entry]:
+    if artifact.kind == "template":
         return {f"{name}/{path}": entry for path, entry in tree.items()}
     return dict.fromkeys([name], *tree.values()) if tree else {}
 

@@ -67,7 +67,7 @@ class Verifier(Record):
             return self._template(tree, trusted=trusted)
         if artifact.kind == "tool":
             return self._tool(artifact.name, tree, before)
-        return _prompt(tree, before)
+        return unusable_prompt(tree, before)
 
     def _template(self, tree: Tree, *, trusted: bool) -> str:
         """It is read, and rendered with its own defaults."""
@@ -132,8 +132,13 @@ def _holds(use: Use, case: Case) -> bool:
     return use.hash == digest(canonical(spelled(case.expected_output)))
 
 
-def _prompt(tree: Tree, before: Tree | None) -> str:
-    """It is Jinja, with the variables that it had."""
+def unusable_prompt(tree: Tree, before: Tree | None) -> str:
+    """Say why a prompt cannot be used: it is no Jinja, or has other variables than it had.
+
+    Args:
+        tree: The one file.
+        before: That of the version before it; None: it only must be Jinja.
+    """
     new = _variables(tree)
     if isinstance(new, str) or before is None:
         return new if isinstance(new, str) else ""

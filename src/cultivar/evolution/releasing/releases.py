@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Final
 
 from cultivar.errors import UsageError
 from cultivar.evolution.artifacts.registry import Registry
-from cultivar.ledger.improvements import ExperimentQuery, ExperimentStore
+from cultivar.evolution.releasing.lineage import below, passed
+from cultivar.ledger.improvements import ExperimentStore
 from cultivar.lifecycle import Artifact, Experiment, ExperimentStatus, Release, TrialCase
 from cultivar.record import Record, replace
-
-_MOST: Final = 10_000
 
 
 class Releases(Record):
@@ -44,21 +42,39 @@ class Releases(Record):
             UsageError: The gate did not let it pass, or it was decided already.
             ChangedError: What is used is not what it was made from any more.
         """
-        _refuse_unproven(experiment)
-        others = self._below(experiment)
-        release = self._released(experiment) or self.registry.release(
+        refuse_unproven(experiment)
+        release = self.earlier(experiment) or self.registry.release(
             experiment.candidate,
             experiment=experiment.id,
             reason=experiment.candidate.description,
         )
         status: ExperimentStatus = "rolled_back" if release.status == "rolled_back" else "released"
-        for each in (*others, experiment):
-            self._decide(each, status, release.reason, by)
+        together = self.decide(experiment, status, release.reason, by)
         if status == "released":
-            self._keep_mended((*others, experiment))
+            self._keep_mended(together)
         return release
 
-    def _released(self, experiment: Experiment) -> Release | None:
+    def decide(
+        self, experiment: Experiment, status: ExperimentStatus, reason: str, by: str
+    ) -> tuple[Experiment, ...]:
+        """Keep what became of an experiment, and of those that it builds on.
+
+        Args:
+            experiment: Which; it is decided last.
+            status: What became of it.
+            reason: Why.
+            by: Who decided it.
+
+        Returns:
+            All of them as they were, the first one first.
+        """
+        together = (*below(experiment, self.experiments), experiment)
+        for each in together:
+            own = status == "released" and each is not experiment
+            self._decide(each, status, each.candidate.description if own else reason, by)
+        return together
+
+    def earlier(self, experiment: Experiment) -> Release | None:
         """What an earlier try came to that was interrupted when all but the record was done."""
         self.registry.recover()
         artifact = experiment.candidate.artifact
@@ -108,24 +124,7 @@ class Releases(Record):
             if each.after == tree_hash and each.experiment
         }
         for name in brought:
-            experiment = self.experiments.experiment(name)
-            for each in (*self._below(experiment), experiment):
-                self._decide(each, "rolled_back", reason, by)
-
-    def _below(self, experiment: Experiment) -> tuple[Experiment, ...]:
-        """The experiments that it builds on, the first one first."""
-        query = ExperimentQuery(campaign=experiment.campaign, limit=_MOST)
-        made = {
-            each.candidate.tree_hash: each
-            for each in self.experiments.experiments(query)
-            if each.status == "waiting" or _passed(each)
-        }
-        found: list[Experiment] = []
-        below = made.get(experiment.candidate.parent)
-        while below is not None and below not in found:
-            found.append(below)
-            below = made.get(below.candidate.parent)
-        return tuple(found[::-1])
+            self.decide(self.experiments.experiment(name), "rolled_back", reason, by)
 
     def _decide(
         self, experiment: Experiment, status: ExperimentStatus, reason: str, by: str
@@ -140,7 +139,7 @@ class Releases(Record):
         artifact = experiments[-1].candidate.artifact
         kept = {each.id: each for each in self.experiments.cases(artifact)}
         mended = (kept[id] for each in experiments for id in self._mended(each) if id in kept)
-        self.experiments.keep_cases(artifact, map(_regression, mended))
+        self.experiments.keep_cases(artifact, tuple(map(_regression, mended)))
 
     def _mended(self, experiment: Experiment) -> set[str]:
         """The ids of the cases that the parent failed and the candidate passed, each time."""
@@ -161,10 +160,6 @@ def _regression(case: TrialCase) -> TrialCase:
     return case if case.origin == "sealed" else replace(case, origin="regression")
 
 
-def _passed(experiment: Experiment) -> bool:
-    return experiment.verdict is not None and experiment.verdict.decision == "release"
-
-
 def _refuse_decided(experiment: Experiment) -> None:
     if experiment.status in {"released", "rejected", "rolled_back", "refused"}:
         raise UsageError(
@@ -174,9 +169,14 @@ def _refuse_decided(experiment: Experiment) -> None:
         )
 
 
-def _refuse_unproven(experiment: Experiment) -> None:
+def refuse_unproven(experiment: Experiment) -> None:
+    """Refuse to release what the gate did not let pass, or what was decided already.
+
+    Raises:
+        UsageError: It is so.
+    """
     _refuse_decided(experiment)
-    if not _passed(experiment):
+    if not passed(experiment):
         said = experiment.verdict.sentence if experiment.verdict else "It was never tried."
         raise UsageError(
             f"The gate did not let the experiment {experiment.id[:8]!r} pass: {said}",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final, Literal
+from typing import Final, Literal, Protocol, TypeVar
 
 from cultivar.evals.comparing.betting import Counts, log_wealth, lowest, mirrored
 from cultivar.record import Record
@@ -43,10 +43,25 @@ class Outcome(Record):
     succeeded: bool
 
 
-class _Pair(Record):
+class Instanced(Protocol):
+    """Something that an instance did."""
+
+    @property
+    def instance(self) -> str:
+        """Which."""
+        ...
+
+
+Used = TypeVar("Used", bound=Instanced)
+
+
+class Pair(Record):
+    """A use of a version, with one of the version that it is held against."""
+
     instance: str
-    before: bool
-    after: bool
+    before: float
+    """Whether that one succeeded; of several uses together, the share that did."""
+    after: float
 
 
 class Standing(Record):
@@ -78,7 +93,7 @@ def standing(before: Sequence[Outcome], after: Sequence[Outcome]) -> Standing:
         before: The uses of the version before, the latest first.
         after: The uses since the release, the earliest first.
     """
-    pairs = [*_paired(before, [*_fairly(after)])][:WINDOW]
+    pairs = [*_paired(before, [*fairly(after)])][:WINDOW]
     return Standing(
         state=_state(pairs),
         uses=len(pairs),
@@ -87,28 +102,34 @@ def standing(before: Sequence[Outcome], after: Sequence[Outcome]) -> Standing:
     )
 
 
-def _state(pairs: Sequence[_Pair]) -> InUse:
-    if all(log_wealth(mirrored(each)) >= -math.log(ERROR) for each in _views(pairs)):
+def is_worse(pairs: Sequence[Pair]) -> bool:
+    """Whether the later ones do credibly worse, also without any single one of the instances."""
+    return all(log_wealth(mirrored(each)) >= -math.log(ERROR) for each in _views(pairs))
+
+
+def _state(pairs: Sequence[Pair]) -> InUse:
+    if is_worse(pairs):
         return "worse"
-    if len(pairs) >= WINDOW or (pairs and lowest(_changes(pairs), ERROR) > -TOLERATED):
+    if len(pairs) >= WINDOW or (pairs and lowest(changes_of(pairs), ERROR) > -TOLERATED):
         return "kept"
     return "open"
 
 
-def _views(pairs: Sequence[_Pair]) -> Iterator[Counts]:
+def _views(pairs: Sequence[Pair]) -> Iterator[Counts]:
     """All of it, and where there are several instances what is left without each of them."""
-    yield _changes(pairs)
+    yield changes_of(pairs)
     instances = {each.instance for each in pairs}
     if len(instances) >= _SEVERAL:
         for name in instances:
-            yield _changes([each for each in pairs if each.instance != name])
+            yield changes_of([each for each in pairs if each.instance != name])
 
 
-def _changes(pairs: Sequence[_Pair]) -> Counts:
-    return Counter(float(each.after - each.before) for each in pairs)
+def changes_of(pairs: Sequence[Pair]) -> Counts:
+    """How often each change was seen."""
+    return Counter(each.after - each.before for each in pairs)
 
 
-def _fairly(uses: Sequence[Outcome]) -> Iterator[Outcome]:
+def fairly(uses: Sequence[Used]) -> Iterator[Used]:
     """The uses, without those of an instance that has had more than its part already."""
     instances = len({each.instance for each in uses})
     taken: Counter[str] = Counter()
@@ -119,7 +140,7 @@ def _fairly(uses: Sequence[Outcome]) -> Iterator[Outcome]:
             yield use
 
 
-def _paired(before: Iterable[Outcome], after: Iterable[Outcome]) -> Iterator[_Pair]:
+def _paired(before: Iterable[Outcome], after: Iterable[Outcome]) -> Iterator[Pair]:
     """Each use with one from before, which is used once."""
     own: dict[str, list[Outcome]] = {}
     for use in before:
@@ -129,9 +150,9 @@ def _paired(before: Iterable[Outcome], after: Iterable[Outcome]) -> Iterator[_Pa
         if not partners:
             return
         then = partners.pop(0)
-        yield _Pair(instance=use.instance, before=then.succeeded, after=use.succeeded)
+        yield Pair(instance=use.instance, before=float(then.succeeded), after=float(use.succeeded))
 
 
-def _rate(outcomes: Iterable[bool]) -> float:
+def _rate(outcomes: Iterable[float]) -> float:
     found = list(outcomes)
     return sum(found) / len(found) if found else 0.0
