@@ -53,7 +53,12 @@ def test_a_calculator_that_fails_in_half_of_its_uses_is_found_mended_released_an
     with Cultivar(settings) as cultivar:
         done = cultivar.improve()
         assert [each.kind for each in done.opportunities] == ["failing"]
-        assert [each.status for each in done.releases] == ["watching"]
+        assert [each.reason for each in done.experiments if each.status == "running"] == [
+            "In the shadow: 0 of at least 105 live uses, 0 as good."
+        ]
+    assert _succeeded(settings, "uses.jsonl") == 0.5  # users have the version that is used
+    with Cultivar(settings) as cultivar:
+        assert [each.status for each in cultivar.improve().releases] == ["watching"]
     assert _succeeded(settings, "held-out.jsonl") == 1.0
     with Cultivar(settings) as cultivar:
         assert [each.status for each in cultivar.improve().releases] == ["kept"]

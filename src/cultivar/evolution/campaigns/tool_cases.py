@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from cultivar.errors import EnvironmentUnavailableError, UnavailableError
-from cultivar.evals.suites.suite import distinct
+from cultivar.errors import UnavailableError
 from cultivar.evals.trying.base import Subject
-from cultivar.evals.trying.tool_uses import Described, Inputs, ToolUses
+from cultivar.evals.trying.tool_uses import Described, ToolUses
 from cultivar.evolution.campaigns.sealing import sealed
-from cultivar.evolution.strategies.choosing import Plan, plan_for
-from cultivar.evolution.strategies.replaying import meant_to_fail, own_cases, replay_of
-from cultivar.evolution.strategies.synthesizing import synthetic_cases
+from cultivar.evolution.strategies.choosing import Plan
+from cultivar.evolution.strategies.replaying import meant_to_fail
+from cultivar.evolution.strategies.trying import Known, cases_for, describe, plan_of
 from cultivar.ledger.base import ContentStore
 from cultivar.ledger.improvements import ExecutionLog, ExecutionQuery
 from cultivar.lifecycle import ArtifactVersion, Execution, TrialCase
-from cultivar.record import Record, replace
+from cultivar.record import Record, field, replace
 
 _REPEATS = 3
 """How often a case is tried of a tool that does not give the same answer twice."""
@@ -33,19 +32,34 @@ class ToolHistory(Record):
     log: ExecutionLog
     content: ContentStore
     uses: ToolUses
+    _described: dict[str, Described] = field(default_factory=dict[str, Described])
+    """By tree hash."""
+
+    def known(self, subject: Subject) -> Known:
+        """What is known of a version, with its latest uses.
+
+        Raises:
+            EnvironmentUnavailableError: It cannot be asked what it is like.
+            UnconfinedError: There is no wall, and the user did not say `--unconfined`.
+        """
+        executions = self.executions(subject)
+        return Known(subject=subject, described=self.described(subject), executions=executions)
+
+    def executions(self, subject: Subject) -> tuple[Execution, ...]:
+        """Its latest uses, the newest first."""
+        query = ExecutionQuery(artifact=subject.artifact, tree_hash=subject.tree_hash)
+        return self.log.executions(query)
 
     def described(self, subject: Subject) -> Described:
-        """What a version says of itself.
+        """What a version says of itself; of one that cannot be loaded, the worst.
 
         Raises:
             EnvironmentUnavailableError: It cannot be asked.
+            UnconfinedError: There is no wall, and the user did not say `--unconfined`.
         """
-        found = self.uses.describe(subject.tree, subject.artifact.name)
-        if isinstance(found, Described):
-            return found
-        raise EnvironmentUnavailableError(
-            f"{subject.artifact.id} cannot be loaded: {found.said}", "Look at its file."
-        )
+        if subject.tree_hash not in self._described:
+            self._described[subject.tree_hash] = describe(subject, self.uses)
+        return self._described[subject.tree_hash]
 
     def meant_to_fail(
         self, version: ArtifactVersion, executions: Sequence[Execution]
@@ -58,18 +72,12 @@ class ToolHistory(Record):
             described = self.described(subject)
         except UnavailableError:
             return frozenset()  # nobody knows, so each is a failure
-        return meant_to_fail(executions, described, _source(subject))
-
-    def executions(self, subject: Subject) -> tuple[Execution, ...]:
-        """Its latest uses."""
-        query = ExecutionQuery(artifact=subject.artifact, tree_hash=subject.tree_hash)
-        return self.log.executions(query)
+        source = Known(subject=subject, described=described).source
+        return meant_to_fail(executions, described, source)
 
     def plan(self, subject: Subject) -> Plan:
         """How versions of it are tried."""
-        described = self.described(subject)
-        usable = replay_of(self.executions(subject), described).cases
-        return plan_for(described.characteristics, uses=len(usable), cases=len(described.cases))
+        return plan_of(self.known(subject))
 
     def cases(self, subject: Subject) -> tuple[TrialCase, ...]:
         """What versions of it are tried on; nothing where only a person may try them.
@@ -77,20 +85,7 @@ class ToolHistory(Record):
         Args:
             subject: The version that is used.
         """
-        described, plan = self.described(subject), self.plan(subject)
-        if plan.strategy == "MANUAL":
-            return ()
-        found = [*own_cases(described)]
-        if plan.strategy in {"SHADOW", "REPLAY"}:
-            found += replay_of(self.executions(subject), described, _source(subject)).cases
-        found += synthetic_cases(subject, _inputs(found), self.uses)
-        repeats = 1 if described.characteristics.idempotent else _REPEATS
-        return tuple(replace(sealed(each), repeats=repeats) for each in distinct(found))
-
-
-def _inputs(cases: Iterable[TrialCase]) -> list[Inputs]:
-    return [each.inputs for each in cases]
-
-
-def _source(subject: Subject) -> str:
-    return subject.tree.text(f"{subject.artifact.name}.py")
+        known = self.known(subject)
+        repeats = 1 if known.described.characteristics.idempotent else _REPEATS
+        found = cases_for(plan_of(known), known, self.uses)
+        return tuple(replace(sealed(each), repeats=repeats) for each in found)

@@ -1,4 +1,4 @@
-"""How a tool's new version is tried, by what the tool says it is like."""
+"""How a new version is tried: a tool's by what the tool says it is like."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from cultivar.lifecycle import Strategy
-from cultivar.model import RiskLevel
 from cultivar.record import Record
 from cultivar.tool import Characteristics
+from cultivar.upgrades import RiskLevel
 
 
 class Plan(Record):
@@ -40,10 +40,24 @@ def plan_for(like: Characteristics, *, uses: int | None = None, cases: int | Non
     if reads_only and like.safe_for_shadow_testing:
         return _SHADOW
     if like.idempotent and not like.requires_mocking and uses != 0:
-        return _REPLAY if not like.side_effects else _CAREFUL_REPLAY
+        return plan_by("REPLAY", like)
     if like.test_data_available and cases != 0:
-        return _MOCKED if like.requires_mocking else _SYNTHETIC
+        return plan_by("SYNTHETIC", like)
     return _MANUAL
+
+
+def plan_by(strategy: Strategy, like: Characteristics) -> Plan:
+    """What the plan of a chosen strategy is for a tool.
+
+    Args:
+        strategy: As it was chosen.
+        like: What the tool says of itself.
+    """
+    if strategy == "REPLAY" and like.side_effects:
+        return _CAREFUL_REPLAY
+    if strategy == "SYNTHETIC" and like.requires_mocking:
+        return _MOCKED
+    return PLANS[strategy]
 
 
 _SANDBOXED: Final = "Nothing leaves the sandbox: no file, no message, no network."
@@ -52,11 +66,12 @@ _SHADOW: Final = Plan(
     strategy="SHADOW",
     risk="low",
     steps=(
+        "Run both versions on the recorded uses and on the tool's own cases, and let the gate"
+        " judge.",
         "Go on answering every caller with the version that is used.",
-        "Give each live input to both versions in the sandbox.",
-        "Count how often they agree, and where only one of them succeeds.",
-        "Release at 95 % agreement, or where the new version succeeds more often, if the gate"
-        " lets it pass.",
+        "Give each live input to both versions in the sandbox, when `improve` looks again.",
+        "Release where surely 95 % of the live uses come out the same or better; where one comes"
+        " out worse, ask a person.",
     ),
     automatic=True,
     why="It only reads, gives the same answer twice, and says that it may be used in the shadow.",
@@ -126,10 +141,37 @@ _MANUAL: Final = Plan(
     why="It has side effects or gives different answers, and there is nothing to try it on.",
 )
 
+TEMPLATE: Final = Plan(
+    strategy="REPLAY",
+    risk="low",
+    steps=(
+        "Take the answers of recorded uses, those first that failed, every two closed answers"
+        " together once, and what suites say.",
+        "Render both versions with them, run the template's checks on what comes out, and let the"
+        " gate judge.",
+    ),
+    automatic=True,
+    why="What a template makes is run behind the wall alone, so its history can be replayed.",
+)
+"""How versions of templates are tried."""
+
+PROMPT: Final = Plan(
+    strategy="SYNTHETIC",
+    risk="medium",
+    steps=(
+        "Ask the model with both versions: what failed in use, what worked, and what suites say;"
+        " again and again, since no reply is like the other.",
+        "Show a person what came of it.",
+    ),
+    warnings=("Each trial asks the model, and is paid for.",),
+    why="What a prompt leads to differs from one time to another.",
+)
+"""How versions of prompts are tried."""
+
 PLANS: Final[Mapping[Strategy, Plan]] = {
     "SHADOW": _SHADOW,
     "REPLAY": _REPLAY,
     "SYNTHETIC": _SYNTHETIC,
     "MANUAL": _MANUAL,
 }
-"""The plan of each strategy, where nothing is special."""
+"""The plan of each strategy for a tool, where nothing is special."""

@@ -51,19 +51,32 @@ def replay_of(executions: Sequence[Execution], described: Described, source: str
         described: What that version says of itself: a failure that it declares is to stay one.
         source: Its source.
     """
-    usable = [each for each in executions if can_be_used_again(each.inputs)]
-    by_inputs: dict[str, list[Execution]] = defaultdict(list)
-    for each in usable:
-        by_inputs[canonical(spelled(each.inputs))].append(each)
-    steady = [group[0] for group in by_inputs.values() if len(set(map(_outcome, group))) == 1]
+    by_inputs = _by_inputs(executions)
+    steady = [group[0] for group in by_inputs.values() if _is_steady(group)]
     found = _Expecting(steady, described.cases, source)
     failed = [found.case(each) for each in steady if not each.succeeded][:MOST_FAILURES]
     worked = [found.case(each) for each in steady if each.succeeded][:MOST_SUCCESSES]
     return Replay(
         cases=distinct([*failed, *worked]),
-        unusable=len(executions) - len(usable),
+        unusable=len(executions) - sum(map(len, by_inputs.values())),
         unsteady=len(by_inputs) - len(steady),
     )
+
+
+def cases_of_uses(
+    executions: Sequence[Execution], described: Described, source: str = ""
+) -> tuple[tuple[Execution, TrialCase], ...]:
+    """Each use that can be tried again with the case that it is, in the order of the uses.
+
+    Args:
+        executions: The uses of the version that is used.
+        described: What that version says of itself.
+        source: Its source.
+    """
+    groups = [group for group in _by_inputs(executions).values() if _is_steady(group)]
+    found = _Expecting([group[0] for group in groups], described.cases, source)
+    steady = {each.id for group in groups for each in group}
+    return tuple((each, found.case(each)) for each in executions if each.id in steady)
 
 
 def meant_to_fail(
@@ -86,6 +99,19 @@ def meant_to_fail(
 def own_cases(described: Described) -> tuple[TrialCase, ...]:
     """The cases that a tool declares."""
     return tuple(replace(each, slice="declared") for each in declared_cases(described.cases))
+
+
+def _by_inputs(executions: Iterable[Execution]) -> dict[str, list[Execution]]:
+    """The uses that can be tried again, by what they were given."""
+    found: dict[str, list[Execution]] = defaultdict(list)
+    for each in executions:
+        if can_be_used_again(each.inputs):
+            found[canonical(spelled(each.inputs))].append(each)
+    return found
+
+
+def _is_steady(group: Iterable[Execution]) -> bool:
+    return len(set(map(_outcome, group))) == 1
 
 
 def _outcome(execution: Execution) -> str:

@@ -1,48 +1,66 @@
-"""What a person looks at who decides on a version that nothing can try by itself."""
+"""What a person looks at who decides on a version, and their word where nothing was tried."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Final
 
-from cultivar.delivery.diffs import unified
-from cultivar.evals.trying.base import Subject
-from cultivar.evolution.strategies.choosing import PLANS, Plan
+from cultivar.errors import UsageError
+from cultivar.evolution.strategies.choosing import Plan, plan_by
 from cultivar.evolution.strategies.trying import Known
-from cultivar.lifecycle import Execution
-from cultivar.record import Record
+from cultivar.lifecycle import Execution, Experiment, GateVerdict, Strategy
+from cultivar.record import Record, replace
 from cultivar.tool import Case
 
 _SHOWN: Final = 10
 
 
 class Review(Record):
-    """All that there is to look at; nothing of it was run."""
+    """All that there is to look at, beside the change and the verdict."""
 
     plan: Plan
-    diff: str
-    """What the new version changes."""
+    """How it is tried: risk, steps, warnings, and whether it may be released by itself."""
     failures: tuple[Execution, ...] = ()
-    """The latest uses that failed, one for each exception first."""
+    """Of a tool, the latest uses that failed, one for each exception first."""
     cases: tuple[Case, ...] = ()
-    """What the tool declares."""
+    """What a tool declares."""
 
 
-def review_of(known: Known, new: Subject) -> Review:
+def review_of(known: Known, strategy: Strategy) -> Review:
     """Gather what a person looks at.
 
     Args:
         known: The version that is used, with its history.
-        new: The one that may take its place.
+        strategy: How versions of it are tried.
     """
-    paths = sorted({*known.subject.tree, *new.tree})
-    pairs = [(path, known.subject.tree.get(path), new.tree.get(path)) for path in paths]
     return Review(
-        plan=PLANS["MANUAL"],
-        diff="".join(unified(path, old, now) for path, old, now in pairs if old != now),
+        plan=plan_by(strategy, known.described.characteristics),
         failures=tuple(_telling(known.executions)),
         cases=known.described.cases,
     )
+
+
+def reviewed_by(experiment: Experiment, person: str, *, reviewed: bool) -> Experiment:
+    """The experiment with the word of a person, where only that can let its candidate pass.
+
+    Args:
+        experiment: Which; one that trials decide on stays as it is.
+        person: Who approves it.
+        reviewed: Whether they say that they have tried it.
+
+    Raises:
+        UsageError: It takes their review, and they do not say so.
+    """
+    if (experiment.strategy, experiment.status) != ("MANUAL", "waiting"):
+        return experiment
+    short = experiment.id[:8]
+    if not reviewed:
+        raise UsageError(
+            f"Nothing of the experiment {short!r} was run: only a person may try this tool.",
+            f"Read `cultivar experiments {short}`, try it, and pass `--reviewed`.",
+        )
+    sentence = f"{person} has reviewed it; no trial was run."
+    return replace(experiment, verdict=GateVerdict(decision="release", sentence=sentence))
 
 
 def _telling(executions: Sequence[Execution]) -> list[Execution]:
