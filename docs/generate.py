@@ -295,6 +295,25 @@ def capacity() -> Iterator[str]:
     yield f"| the ledger of each instance, a million generations | {_gigabytes(year.ledger)} |"
 
 
+def faults() -> Iterator[str]:
+    """What came of each fault that was injected."""
+    yield "| what is injected | used in the end | in the record | what Cultivar said |"
+    yield "|---|---|---|---|"
+    for each in _results("faults")["faults"].values():
+        ends = _ENDINGS[each["ends"]] if each["met"] else "**not as it must**"
+        record = ", ".join(each["record"]) or "nothing"
+        yield f"| {_quoted(each['what'])} | {ends} | {record} | {_quoted(each['said'])} |"
+
+
+_ENDINGS = {"old": "the old version", "new": "a proven new version", "edit": "the person's edit"}
+
+
+def _quoted(said: str) -> str:
+    """A sentence in a cell of a table, cut where it goes on for long."""
+    words = " ".join(said.split()).replace("|", "\\|")
+    return words if len(words) <= 200 else f"{words[:199]}…"
+
+
 def _gigabytes(size: float) -> str:
     return f"{size / 1e9:,.1f} GB"
 
@@ -311,6 +330,7 @@ PARTS: dict[str, Callable[[], Iterator[str]]] = {
     "tables": all_tables,
     "sizes": measured_sizes,
     "capacity": capacity,
+    "faults": faults,
 }
 
 

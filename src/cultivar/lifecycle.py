@@ -125,6 +125,8 @@ class Candidate(Record):
     """The ids of the failure patterns that it is meant to mend."""
     edits: tuple[Edit, ...] = ()
     """How it differs from its parent, where that is a few edits."""
+    money: float = 0.0
+    """US dollars, for making it: its share of what the model was paid."""
 
 
 AssertionKind = (
@@ -214,6 +216,10 @@ class TrialResult(Record):
     """It was known from an earlier trial."""
     limited: bool = False
     """A limit ended something in it, which a busy machine may be to blame for."""
+    batch: str = ""
+    """Of the trials that were made side by side; only their times are compared."""
+    refused: bool = False
+    """It made nothing, because it does not take an answer that the case gives, and said so."""
 
 
 Strategy = Literal["SHADOW", "REPLAY", "SYNTHETIC", "MANUAL"]
@@ -247,9 +253,10 @@ class GateVerdict(Record):
 
 ExperimentStatus = (
     Literal["running", "refused", "rejected", "waiting"]
-    | Literal["released", "rolled_back", "stopped"]
+    | Literal["canary", "released", "rolled_back", "stopped"]
 )
-"""`refused`: before any trial; `waiting`: for a person's word; `stopped`: no verdict."""
+"""`refused`: before any trial; `waiting`: for a person's word; `canary`: a share of the uses gets
+it; `stopped`: no verdict."""
 
 
 class Experiment(Record):
@@ -338,6 +345,8 @@ class ImproveOrder(Record):
     """How many opportunities to take up."""
     unconfined: bool = False
     """Whether untrusted code may run without a wall."""
+    repeated: bool = False
+    """Whether it is one look of many: what waits, or was tried in vain of late, is left alone."""
 
     @property
     def task(self) -> str:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast, get_args, get_origin, get_type_hints
 
 from cultivar import model
-from cultivar.errors import StoreUnavailableError
+from cultivar.errors import StoreUnavailableError, UsageError
 from cultivar.graph import END, START, Choice, Graph
 from cultivar.model import OpenQuestion
 from cultivar.ownership import make_private
@@ -96,21 +97,23 @@ class Machine:
         """Go on with an interrupted run; one that ended stays as it is.
 
         Of a run that was interrupted before its first checkpoint, there are no values.
+
+        Raises:
+            UsageError: Another version of Cultivar kept it in another form.
         """
-        compiled = self._compiled(graph)
-        if not compiled.get_state({"configurable": {"thread_id": run_id}}).values:
-            return Halt(values={})
-        return self._run(graph, run_id, None)
+        return self._run(graph, run_id, None) if self._kept(graph, run_id) else Halt(values={})
 
     def change(self, graph: Graph, run_id: str, values: Mapping[str, Any]) -> None:
         """Change the state of a run that was interrupted, before it goes on.
 
         One without a state, which has to start anew, is left alone.
+
+        Raises:
+            UsageError: Another version of Cultivar kept it in another form.
         """
-        compiled = self._compiled(graph)
-        config: Any = {"configurable": {"thread_id": run_id}}
-        if compiled.get_state(config).values:
-            compiled.update_state(config, dict(values))
+        if self._kept(graph, run_id):
+            config: Any = {"configurable": {"thread_id": run_id}}
+            self._compiled(graph).update_state(config, dict(values))
 
     def reply(self, graph: Graph, run_id: str, answer: model.Json) -> Halt:
         """Go on with a run that waits, with `answer` to its question."""
@@ -120,19 +123,35 @@ class Machine:
 
     def forget(self, run_id: str) -> None:
         """Drop the checkpoints of a run whose end is recorded: it is never resumed."""
-        self._open().delete_thread(run_id)
+        with _explained():
+            self._open().delete_thread(run_id)
+
+    def _kept(self, graph: Graph, run_id: str) -> Mapping[str, Any]:
+        """The values of a run's checkpoint; none where it has none."""
+        config: Any = {"configurable": {"thread_id": run_id}}
+        with _explained():
+            values: Mapping[str, Any] = self._compiled(graph).get_state(config).values
+        hints = get_type_hints(graph.state)
+        if all(_is_of(hints[name], values[name]) for name in values.keys() & hints.keys()):
+            return values
+        raise UsageError(
+            f"Another version of Cultivar kept the run {run_id!r}, in another form.",
+            "Resume it with the version that began it, or begin it anew.",
+        )
 
     def _compiled(self, graph: Graph) -> Any:
         made: Any = state_graph(graph)
-        return made.compile(checkpointer=self._open())
+        with _explained():
+            return made.compile(checkpointer=self._open())
 
     def _run(self, graph: Graph, run_id: str, given: Any) -> Halt:
         compiled = self._compiled(graph)
         config: Any = {"configurable": {"thread_id": run_id}, "recursion_limit": _MOST_STEPS}
         begun: dict[str, float] = {}
-        for event in compiled.stream(given, config, stream_mode="tasks", durability="sync"):
-            self._tell(run_id, cast("dict[str, Any]", event), begun)
-        return self._halt(compiled, config)
+        with _explained():
+            for event in compiled.stream(given, config, stream_mode="tasks", durability="sync"):
+                self._tell(run_id, cast("dict[str, Any]", event), begun)
+            return self._halt(compiled, config)
 
     def _walk(self, graph: Graph, run_id: str, values: Mapping[str, Any]) -> Halt:
         state, step = dict(values), graph.after(START, values)
@@ -232,15 +251,43 @@ def _open_postgres(database_url: str) -> Generator[BaseCheckpointSaver[Any]]:
         yield saver
 
 
+@contextmanager
+def _explained() -> Generator[None]:
+    """Turn the errors of where checkpoints are kept into ours."""
+    import sqlite3
+
+    broken: tuple[type[Exception], ...] = (sqlite3.Error,)
+    if (server := sys.modules.get("psycopg")) is not None:  # a file does without
+        broken = (*broken, server.Error)
+    try:
+        yield
+    except broken as error:
+        raise StoreUnavailableError(
+            f"The checkpoints cannot be used: {error}.",
+            "See that they are there, that nobody holds them, and that the disk has room; then "
+            "`cultivar resume` the run.",
+        ) from error
+
+
+def _is_of(hint: Any, value: object) -> bool:
+    """Whether a value came back as the record that it was.
+
+    The serializer makes a dictionary of one that it does not know.
+    """
+    if get_origin(hint) is tuple:
+        return all(_is_of(get_args(hint)[0], each) for each in cast("tuple[object, ...]", value))
+    return not (isinstance(value, dict) and isinstance(hint, type) and issubclass(hint, Record))
+
+
 def _serializer() -> JsonPlusSerializer:
     """A serializer that brings back our types and no others."""
     from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
-    from cultivar import lifecycle
+    from cultivar import lifecycle, upgrades
 
     ours = [
         (kind.__module__, kind.__qualname__)
-        for room in (model, lifecycle)
+        for room in (model, lifecycle, upgrades)
         for kind in vars(room).values()
         if isinstance(kind, type) and issubclass(kind, Record) and kind.__module__ == room.__name__
     ]

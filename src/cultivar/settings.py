@@ -16,7 +16,6 @@ from platformdirs import user_cache_path, user_config_path
 from yaml import YAMLError
 
 from cultivar.errors import SettingsError
-from cultivar.model import ConflictStyle
 from cultivar.ownership import home_of, user_folder
 from cultivar.record import Record, field
 from cultivar.schema import Misfit, MisfitError, check_made, listed, nearest, read_as
@@ -29,6 +28,7 @@ from cultivar.sources import (
     yaml_values,
 )
 from cultivar.trusting import SERVED, Limits, is_trusted, refuse_protected
+from cultivar.upgrades import ConflictStyle
 
 SandboxChoice = Literal["auto", "bubblewrap", "container", "process"]
 """Which wall to use; `auto` takes the strongest that works here."""
@@ -233,6 +233,10 @@ class ImproveSettings(_Section):
     """How many trials run at a time."""
     every_seconds: Annotated[float, Meta(ge=1)] = 21_600.0
     """How long `improve --loop` rests between two looks."""
+    loop_seconds: Annotated[float, Meta(ge=0)] | None = None
+    """What all rounds of one loop may take together; None is no limit."""
+    loop_money: Annotated[float, Meta(ge=0)] | None = None
+    """US dollars that all rounds of one loop may cost together; None is no limit."""
 
 
 class Settings(_Section):

@@ -27,6 +27,7 @@ PROTECTED = (
     *("instance_id", "learning.share_open_answers", "learning.ask_hub"),
     *("bridge.models", "bridge.money", "bridge.tokens", "bridge.calls", "bridge.window_seconds"),
     *("bridge.concurrent", "improve.real", "improve.automatic", "improve.error"),
+    *("improve.loop_seconds", "improve.loop_money"),
 )
 """What a workspace may only set where the user trusts it."""
 

@@ -47,6 +47,15 @@ def test_an_ended_run_of_improve_is_not_resumed(workspace: Path) -> None:
     assert "has come to its end" in error
 
 
+def test_a_run_of_improve_can_be_listed_and_shown(workspace: Path) -> None:
+    run = json.loads(cultivar("improve", "--json", at=workspace).stdout)["run_id"]
+    assert "improve what fails" in cultivar("history", "--runs", at=workspace).stdout
+    shown = cultivar("show", run[:8], at=workspace).stdout
+    assert "improve what fails" in shown
+    assert "Nothing was tried." in shown
+    assert json.loads(cultivar("show", run, "--json", at=workspace).stdout)["experiments"] == []
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [

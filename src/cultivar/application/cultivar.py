@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import cast
 
 from cultivar.application.generating import Generated, Generating
-from cultivar.application.improving import Improving
 from cultivar.application.looking import Looking
+from cultivar.application.looping import Looping
 from cultivar.application.opened import Ask
+from cultivar.application.reviewing import Reviewing
 from cultivar.application.telling import Telling
 from cultivar.application.upgrading import Upgraded, Upgrading
 from cultivar.application.versioning import Versioning
@@ -16,11 +17,11 @@ from cultivar.errors import UsageError
 from cultivar.generation.vault import Vault
 from cultivar.ledger.base import Ledger, Run
 from cultivar.model import Json, Order
-from cultivar.upgrades import UpgradeOrder
 from cultivar.record import replace
+from cultivar.upgrades import UpgradeOrder
 
 
-class Cultivar(Generating, Upgrading, Improving, Versioning, Looking, Telling):
+class Cultivar(Generating, Upgrading, Looping, Reviewing, Versioning, Looking, Telling):
     """A workspace that is open: generate in it, bring it up to date, ask what was generated."""
 
     def resume(

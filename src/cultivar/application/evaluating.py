@@ -22,6 +22,7 @@ from cultivar.evals.trying.base import Place, Subject
 from cultivar.ledger.base import VerdictCache
 from cultivar.ledger.improvements import ExperimentStore
 from cultivar.lifecycle import TrialCase, TrialResult
+from cultivar.llm.base import Provider
 from cultivar.model import CheckResult
 from cultivar.record import Record, replace
 from cultivar.settings import NO_MODEL, Settings
@@ -72,6 +73,8 @@ class NoVerdicts:
 def place_of(services: Services) -> Place:
     """The place that `services` make."""
     model = services.settings.model.name.strip()
+    if model in NO_MODEL and (handed := services.given(Provider)) is not None:
+        model = handed.name
     if model in NO_MODEL:
         return Place(context=Context(services=services))
     prompts = services.need(Definitions).prompts("inferrer")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 import uuid
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, TypedDict, Unpack, cast
+from typing import TYPE_CHECKING, TypedDict, Unpack, cast
 
 from cultivar.application.opened import Opened, warm_up_model
 from cultivar.errors import UsageError
@@ -15,18 +14,12 @@ from cultivar.ledger.base import Ledger, Run
 from cultivar.record import Record, replace
 
 if TYPE_CHECKING:
-    from cultivar.evolution.releasing.releases import Releases
+    from cultivar.evolution.canary.canaries import Canaries
+    from cultivar.evolution.canary.judging import CanaryReport
     from cultivar.ledger.improvements import ExperimentQuery
     from cultivar.lifecycle import Artifact, Experiment, ImproveOrder, Opportunity, Release
     from cultivar.machine import Halt
-
-LEASE: Final = "improve"
-"""What one run at a time holds."""
-
-_HELD_SECONDS: Final = 60.0
-"""How long a run that was killed keeps others out."""
-
-_RENEWED_SECONDS: Final = 20.0
+    from cultivar.settings import BudgetSettings
 
 
 class ImproveOptions(TypedDict, total=False):
@@ -56,6 +49,12 @@ class Improved(Record):
     """What was released or taken back."""
     unsure: tuple[str, ...] = ()
     """Of what there was too little evidence, a sentence each."""
+    troubles: tuple[str, ...] = ()
+    """Suites that could not be used, and why, a sentence each."""
+    standing: tuple[Experiment, ...] = ()
+    """Of earlier runs: what is in the shadow or for a person to try, or was until now."""
+    money: float = 0.0
+    """US dollars that the run has cost, for making candidates and for trying them."""
 
 
 class Improving(Opened):
@@ -72,15 +71,9 @@ class Improving(Opened):
             BudgetSpentError: The run has used what it may; `resume` goes on.
             UnavailableError: A service is down; `resume` goes on.
         """
-        run_id = str(uuid.uuid4())
         warm_up_model(self.services.settings)
-        order = self._improve_order(options)
-        run = Run(
-            id=run_id, graph="improve", order=order, status="running", started_at=datetime.now(UTC)
-        )
-        with self._alone(run_id):
-            self.services.need(Ledger).start(run)
-            return self._improve(run_id, order)
+        with self._alone():
+            return self._begin(str(uuid.uuid4()), self._improve_order(options))
 
     def improves(self, run_id: str) -> bool:
         """Whether the run of that id, or of which it is the only beginning, is one of `improve`.
@@ -97,13 +90,13 @@ class Improving(Opened):
             NotKnownError: There is no such run.
             UsageError: It has come to its end, or another run is at work.
         """
-        run = self.services.need(Ledger).run(run_id)
-        if run.status == "done":
-            raise UsageError(
-                f"The run {run.id!r} has come to its end.", "`cultivar experiments` lists them."
-            )
-        with self._alone(run.id):
-            return self._improve(run.id, cast("ImproveOrder", run.order), again=True)
+        with self._alone():
+            run = self.services.need(Ledger).run(run_id)
+            if run.status == "done":
+                raise UsageError(
+                    f"The run {run.id!r} has come to its end.", "`cultivar experiments` lists them."
+                )
+            return self._go_on(run.id, cast("ImproveOrder", run.order))
 
     def experiments(self, query: ExperimentQuery | None = None) -> tuple[Experiment, ...]:
         """What was tried, the newest first."""
@@ -132,16 +125,27 @@ class Improving(Opened):
         old, new = content.tree(candidate.parent), content.tree(candidate.tree_hash)
         return between(old, new)
 
-    def approve(self, experiment_id: str, *, by: str, real: bool = False) -> Release:
+    def approve(
+        self,
+        experiment_id: str,
+        *,
+        by: str,
+        real: bool = False,
+        reviewed: bool = False,
+        canary: float | None = None,
+    ) -> Release:
         """Release the candidate of an experiment that waits for a person's word.
 
         Args:
             experiment_id: Which, or its beginning.
             by: Who says so.
             real: Whether it is put on the disk, where the settings do not say so.
+            reviewed: Whether they have tried it themselves, where only a person may (MANUAL).
+            canary: The share of the uses that get it first, where the settings say another; 1: all.
 
         Returns:
-            The release; `rolled_back`, with the reason, where it did not work in its place.
+            The release: `canary` where a share gets it first; `rolled_back`, with the reason, where
+            it did not work in its place.
 
         Raises:
             UsageError: It is not proven, was decided already, or nothing may change on the disk.
@@ -152,7 +156,10 @@ class Improving(Opened):
                 "Nothing is put on the disk as long as improving is simulated.",
                 "Pass `--real`, or set `improve.real` in your own settings.",
             )
-        return self._releases().release(self.experiment(experiment_id), by=by)
+        from cultivar.evolution.strategies.reviewing import reviewed_by
+
+        experiment = reviewed_by(self.experiment(experiment_id), by, reviewed=reviewed)
+        return self._canaries().release(experiment, by=by, share=canary)
 
     def reject(self, experiment_id: str, *, by: str, reason: str = "") -> Experiment:
         """Leave what is used as it is; the candidate is not tried again.
@@ -165,10 +172,10 @@ class Improving(Opened):
         Raises:
             UsageError: It was decided already.
         """
-        return self._releases().reject(self.experiment(experiment_id), by=by, reason=reason)
+        return self._canaries().reject(self.experiment(experiment_id), by=by, reason=reason)
 
     def rollback(self, artifact: Artifact, to: str = "", *, by: str, reason: str = "") -> Release:
-        """Put an earlier version in its place again, and make it current.
+        """Put an earlier version in its place again, and make it current; or end its canary.
 
         Args:
             artifact: Of what.
@@ -177,35 +184,92 @@ class Improving(Opened):
             by: Who says so.
             reason: Why.
 
+        Returns:
+            The release that put it there; where a canary runs, which alone is ended, that one.
+
         Raises:
             NotKnownError: There is no such version.
+            UsageError: A canary runs, and `to` says more than that it should end.
             ChangedError: What is on the disk is not the current version; `sync` brings them
                 together.
         """
-        return self._releases().take_back(artifact, to, by=by, reason=reason)
+        return self._canaries().take_back(artifact, to, by=by, reason=reason)
 
-    def _releases(self) -> Releases:
-        from cultivar.application.workbench import registry_of
-        from cultivar.evolution.releasing.releases import Releases
-        from cultivar.ledger.improvements import ExperimentStore
+    def canary_of(self, experiment: Experiment) -> CanaryReport | None:
+        """How the canary of an experiment does, or did; None where it never was one."""
+        return self._canaries().report(experiment)
 
-        return Releases(
-            registry=registry_of(self.services), experiments=self.services.need(ExperimentStore)
-        )
+    def _canaries(self) -> Canaries:
+        from cultivar.application.workbench import canaries_of
 
-    def _improve(self, run_id: str, order: ImproveOrder, *, again: bool = False) -> Improved:
-        from cultivar.application.workbench import open_campaign, registry_of
+        return canaries_of(self.services)
 
-        registry_of(self.services).sync(order.artifacts)
-        campaign = open_campaign(self.services, run_id, order)
+    def _begin(
+        self, run_id: str, order: ImproveOrder, budget: BudgetSettings | None = None
+    ) -> Improved:
+        """Begin a run, and bring it to its end; a known one begins anew.
+
+        Raises:
+            NotKnownError: What it is about is neither on the disk nor in the record.
+        """
+        self._bring_together(order)
+        ledger, now = self.services.need(Ledger), datetime.now(UTC)
+        ledger.start(Run(id=run_id, graph="improve", order=order, status="running", started_at=now))
+        ledger.finish(run_id, "running")
         with self._failing(run_id):
+            return self._improve(run_id, order, budget)
+
+    def _go_on(
+        self,
+        run_id: str,
+        order: ImproveOrder,
+        budget: BudgetSettings | None = None,
+        *,
+        note: str = "",
+    ) -> Improved:
+        """Take up a run that was interrupted, and bring it to its end.
+
+        Args:
+            run_id: Which.
+            order: What it may do.
+            budget: What it may use from now on; as the settings say without.
+            note: What is kept of it meanwhile.
+        """
+        with self._failing(run_id):
+            self._bring_together(order)
+            self.services.need(Ledger).finish(run_id, "running", error=note)
+            return self._improve(run_id, order, budget, again=True)
+
+    def _bring_together(self, order: ImproveOrder) -> None:
+        """See that disk and record agree, and that all is in the record that was used until now."""
+        from cultivar.application.workbench import registry_of
+        from cultivar.evolution.toolbox import Recorder
+
+        if (recorder := self.services.given(Recorder)) is not None:
+            recorder.flush()
+        registry_of(self.services).sync(order.artifacts)
+
+    def _improve(
+        self,
+        run_id: str,
+        order: ImproveOrder,
+        budget: BudgetSettings | None = None,
+        *,
+        again: bool = False,
+    ) -> Improved:
+        from cultivar.application.workbench import open_campaign
+
+        with closing(open_campaign(self.services, run_id, order, budget)) as campaign:
             machine, graph = self._machine("improve")
             halt = machine.resume(graph, run_id) if again else None
             if halt is None or not halt.values:
                 halt = machine.start(graph, run_id, {"run_id": run_id, "order": order})
             self.services.need(Ledger).finish(run_id, "done")
             machine.forget(run_id)
-            return _improved(run_id, halt, campaign.experiments(), campaign.releases())
+            done = _improved(run_id, halt, campaign.experiments(), campaign.releases())
+            done = replace(done, troubles=campaign.troubles)
+            money = campaign.spent()
+            return replace(done, standing=campaign.standing(), money=money)
 
     def _improve_order(self, options: ImproveOptions) -> ImproveOrder:
         from cultivar.lifecycle import ImproveOrder
@@ -220,34 +284,18 @@ class Improving(Opened):
         return replace(order, most=options.get("most", order.most))
 
     @contextmanager
-    def _alone(self, run_id: str) -> Generator[None]:
-        """Hold the lease, and renew it while the run goes on.
+    def _alone(self) -> Generator[None]:
+        """Keep other runs out, and work no step once one is at work all the same.
 
         Raises:
-            UsageError: Another run has it.
+            AtWorkError: Another run is at work.
         """
+        from cultivar.application.alone import Alone
         from cultivar.ledger.improvements import Leases
 
-        leases = self.services.need(Leases)
-        if not leases.take(LEASE, run_id, _HELD_SECONDS):
-            raise UsageError(
-                "Another run of `improve` is at work on this ledger.",
-                f"Wait for its end; of one that was killed, {_HELD_SECONDS:g} seconds.",
-            )
-        ended = threading.Event()
-
-        def renew() -> None:
-            while not ended.wait(_RENEWED_SECONDS):
-                leases.take(LEASE, run_id, _HELD_SECONDS)
-
-        renewing = threading.Thread(target=renew, daemon=True)
-        renewing.start()
-        try:
+        alone = Alone(self.services.need(Leases), self.services.settings.home)
+        with alone.held(), self.services.heard(lambda _: alone.refuse_lost()):
             yield
-        finally:
-            ended.set()
-            renewing.join()
-            leases.give_back(LEASE, run_id)
 
 
 def _improved(

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cultivar.application.opened import Opened
-from cultivar.errors import CultivarError, NotKnownError
+from cultivar.errors import CultivarError, NotKnownError, UnavailableError
 from cultivar.ledger.base import ContentStore, Ledger, PatternStore, Query, Run, VersionStats
 from cultivar.ledger.tallying import TallyStore
 from cultivar.model import FailurePattern, Generation
+from cultivar.record import Record
 from cultivar.templating.origins.catalog import Catalog
 from cultivar.templating.questions.answers_file import SUFFIX
 from cultivar.templating.template import Template
@@ -18,6 +19,15 @@ from cultivar.templating.template import Template
 if TYPE_CHECKING:
     from cultivar.doctor import Finding
     from cultivar.learning.findings.statistics import TemplateStatistics
+    from cultivar.lifecycle import Kind
+
+
+class Running(Record):
+    """A canary that runs."""
+
+    version: str
+    share: float
+    """Of the uses that get it."""
 
 
 class Looking(Opened):
@@ -31,6 +41,27 @@ class Looking(Opened):
         """The template of an id, a folder or a git address."""
         return self.services.need(Catalog).find(reference, ref)
 
+    def canary(self, kind: Kind, name: str) -> Running | None:
+        """The canary that a share of the uses of an artifact gets; None where all get the same.
+
+        Args:
+            kind: What the artifact is.
+            name: A template's id, or a tool's name.
+        """
+        from cultivar.evolution.canary.choosing import running_canary
+        from cultivar.ledger.improvements import ArtifactStore, ExperimentStore
+        from cultivar.lifecycle import Artifact
+
+        artifact = Artifact(kind=kind, name=name)
+        try:
+            store = self.services.need(ArtifactStore)
+            found = running_canary(store, self.services.need(ExperimentStore), artifact)
+        except UnavailableError:
+            return None  # without a record nothing is shared out
+        if found is None:
+            return None
+        return Running(version=store.version(artifact, found.after).version, share=found.share)
+
     def history(self, query: Query | None = None) -> tuple[Generation, ...]:
         """What was generated, the newest first."""
         return self.services.need(Ledger).generations(query or Query())
@@ -38,6 +69,14 @@ class Looking(Opened):
     def runs(self, limit: int = 50) -> tuple[Run, ...]:
         """The latest runs, the newest first."""
         return self.services.need(Ledger).runs(limit)
+
+    def run(self, run_id: str) -> Run:
+        """The run of that id, or of which it is the only beginning.
+
+        Raises:
+            NotKnownError: There is none, or more than one.
+        """
+        return self.services.need(Ledger).run(run_id)
 
     def stats(self, template_id: str = "") -> tuple[VersionStats, ...]:
         """How each version of each template has done."""

@@ -16,12 +16,16 @@ from cultivar.evolution.artifacts.verifying import Verifier
 from cultivar.evolution.campaigns.campaign import Campaign
 from cultivar.evolution.campaigns.tool_cases import ToolHistory
 from cultivar.evolution.campaigns.workbench import Workbench
+from cultivar.evolution.canary.canaries import Canaries
+from cultivar.evolution.canary.evidence import CanaryUses
 from cultivar.evolution.opportunities.looking import History
+from cultivar.evolution.releasing.releases import Releases
 from cultivar.generation.workshop import Workshop
 from cultivar.ledger.base import ContentStore, Ledger, PatternStore
 from cultivar.ledger.improvements import ArtifactStore, ExecutionLog, ExperimentStore
 from cultivar.ledger.tallying import TallyStore
 from cultivar.lifecycle import Artifact, ArtifactVersion, ImproveOrder
+from cultivar.settings import BudgetSettings
 from cultivar.templating.origins.catalog import Catalog
 from cultivar.trusting import is_trusted
 from cultivar.wiring import Services
@@ -52,13 +56,30 @@ def registry_of(services: Services) -> Registry:
     return Registry(recorded, disk_of(services), services.settings.home, verify)
 
 
-def open_campaign(services: Services, run_id: str, order: ImproveOrder) -> Campaign:
+def canaries_of(services: Services) -> Canaries:
+    """What gives a version to a share of the uses first, and knows how it does there."""
+    registry = registry_of(services)
+    return Canaries(
+        releases=Releases(registry=registry, experiments=services.need(ExperimentStore)),
+        uses=CanaryUses(
+            ledger=services.need(Ledger),
+            log=services.need(ExecutionLog),
+            artifacts=registry.artifacts,
+        ),
+        settings=services.settings.improve,
+    )
+
+
+def open_campaign(
+    services: Services, run_id: str, order: ImproveOrder, budget: BudgetSettings | None = None
+) -> Campaign:
     """Make the campaign of a run, and what its agents go by, services of the graph.
 
     Args:
         services: What is open.
         run_id: The run's.
         order: What was asked.
+        budget: What the run may use; as the settings say without.
     """
     registry = registry_of(services)
     settings = services.settings
@@ -66,10 +87,12 @@ def open_campaign(services: Services, run_id: str, order: ImproveOrder) -> Campa
     executor = Together(
         open_executor("local", OpenPlaceOf(settings=settings), workers), place, workers
     )
-    services.on_close(executor.close)
+    if services.given(Together) is None:  # of many runs, the last one's is closed
+        services.on_close(lambda: services.need(Together).close())
+    services.keep(Together, executor)
     workbench = Workbench(
         settings=settings.improve,
-        budget=settings.budget,
+        budget=budget or settings.budget,
         ledger=services.need(Ledger),
         content=services.need(ContentStore),
         experiments=services.need(ExperimentStore),
@@ -78,6 +101,7 @@ def open_campaign(services: Services, run_id: str, order: ImproveOrder) -> Campa
         registry=registry,
         place=place,
         executor=executor,
+        run_id=run_id,
     )
     services.keep(Workbench, workbench)
     services.keep(History, _history(services, registry, workbench.tools))

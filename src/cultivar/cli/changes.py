@@ -9,7 +9,8 @@ from cultivar.cli.output import escape, plain, print_json, proof_table, show
 
 if TYPE_CHECKING:
     from cultivar.application.upgrading import Upgraded
-    from cultivar.model import AnswerChange, FileChange, UpgradeReport
+    from cultivar.model import OpenQuestion
+    from cultivar.upgrades import AnswerChange, FileChange, UpgradeReport
 
 _SIGNS: Final = {
     "added": "[green]+[/]",
@@ -46,14 +47,19 @@ def show_all_upgraded(made: Sequence[Upgraded], *, as_json: bool) -> int:
     return max(map(_code, made))
 
 
+def show_waiting(run_id: str, question: OpenQuestion) -> None:
+    """Show what a run waits for, and how it goes on."""
+    show(
+        f"The run waits for an answer to `{escape(question.name)}`.\n"
+        f"Go on with: cultivar resume {run_id} --interactive"
+    )
+
+
 def _show(made: Upgraded) -> None:
     if made.question is None:
         _print(made)
-        return
-    show(
-        f"The run waits for an answer to `{escape(made.question.name)}`.\n"
-        f"Go on with: cultivar resume {made.run_id} --interactive"
-    )
+    else:
+        show_waiting(made.run_id, made.question)
 
 
 def _code(made: Upgraded) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cultivar.cli.changes import show_upgraded
+from cultivar.cli.changes import show_upgraded, show_waiting
 from cultivar.cli.options import command
 from cultivar.cli.output import (
     answers_table,
@@ -153,10 +153,7 @@ def _report(made: Generated | Upgraded, cultivar: Cultivar, *, as_json: bool) ->
     if as_json:
         print_json(_facts(made, generation))
     elif made.question is not None:
-        console().print(
-            f"The run waits for an answer to `{escape(made.question.name)}`.\n"
-            f"Go on with: cultivar resume {made.run_id} --interactive"
-        )
+        show_waiting(made.run_id, made.question)
     else:
         _show(made, generation)
     return 1 if generation is not None and generation.proof.verdict == "failed" else 0

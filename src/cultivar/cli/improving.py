@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import getpass
-import time
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from cultivar.cli.artifacts import artifact_named
+from cultivar.cli.canaries import canary_line, show_canary, show_ended
 from cultivar.cli.grid import Column, Grid, show_grid
 from cultivar.cli.options import command
-from cultivar.cli.output import counted, escape, plain, print_json, show
-from cultivar.cli.running import progress
+from cultivar.cli.output import escape, plain, print_json, show
+from cultivar.cli.reviews import show_review
+from cultivar.cli.running import limit_of, progress
+from cultivar.cli.verdicts import recommendation_of, show_verdict
 from cultivar.errors import UsageError
 from cultivar.record import Record
 
 if TYPE_CHECKING:
     from cultivar.application.cultivar import Cultivar
     from cultivar.application.improving import Improved, ImproveOptions
+    from cultivar.cli.looping import Loop
     from cultivar.lifecycle import Experiment, Release
 
 _AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -37,6 +40,21 @@ class ImproveCommand(Record):
     loop: Annotated[bool, typer.Option("--loop", help="Look again and again, until stopped.")] = (
         False
     )
+    rounds: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="With --loop: end after so many looks.")
+    ] = None
+    every: Annotated[
+        float | None,
+        typer.Option(min=1, metavar="SECONDS", help="With --loop: the rest between two looks."),
+    ] = None
+    seconds: Annotated[
+        float | None,
+        typer.Option(min=0, metavar="N", help="With --loop: what all looks may take together."),
+    ] = None
+    money: Annotated[
+        float | None,
+        typer.Option(min=0, metavar="USD", help="With --loop: what all looks may cost together."),
+    ] = None
     real: _Real = False
     automatic: Annotated[
         bool, typer.Option("--automatic", help="Release without asking, where that is safe.")
@@ -45,6 +63,12 @@ class ImproveCommand(Record):
     model: Annotated[
         str, typer.Option(metavar="NAME", help="The model, as litellm names it; `builtin` is none.")
     ] = ""
+    budget: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KIND=N", help="What one look may use: money (USD), tokens, calls, seconds."
+        ),
+    ] = None
     unconfined: Annotated[
         bool, typer.Option("--unconfined", help="Run untrusted code without a wall.")
     ] = False
@@ -69,6 +93,16 @@ class ApproveCommand(Record):
 
     which: _Which
     real: _Real = False
+    reviewed: Annotated[
+        bool,
+        typer.Option("--reviewed", help="You have tried it, where only a person may (MANUAL)."),
+    ] = False
+    canary: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE", min=0, max=1, help="The share of the uses that get it first; 1: all."
+        ),
+    ] = None
     as_json: _AsJson = False
 
 
@@ -103,21 +137,22 @@ def add_to(app: typer.Typer) -> None:
 def improve(options: ImproveCommand) -> int:
     """Find templates, tools and prompts that fail, and prove better versions of them.
 
-    Nothing on the disk changes without --real, and nothing is released without your word (see
-    `cultivar approve`) unless --automatic says so.
+    It looks once; with --loop again and again, until it is stopped. Nothing on the disk changes
+    without --real, and nothing is released without your word (see `cultivar approve`) unless
+    --automatic says so.
 
     Example: cultivar improve tool:calculator --real
     """
-    if options.once and options.loop:
-        raise UsageError("`--once` and `--loop` are said both.", "Say one of them.")
-    with _open(options.model) as cultivar:
-        while True:
-            with progress(cultivar, quiet=options.as_json):
-                done = cultivar.improve(**_said(options))
-            show_improved(done, as_json=options.as_json)
-            if not options.loop:
-                return 0
-            time.sleep(cultivar.services.settings.improve.every_seconds)
+    _refuse_unlike(options)
+    if options.loop:
+        from cultivar.cli.looping import improve_again_and_again
+
+        return improve_again_and_again(_loop(options))
+    with _open(options.model, options.budget) as cultivar:
+        with progress(cultivar, quiet=options.as_json):
+            done = cultivar.improve(**_said(options))
+        show_improved(done, as_json=options.as_json)
+    return 0
 
 
 def experiments(options: ExperimentsCommand) -> None:
@@ -147,7 +182,13 @@ def approve(options: ApproveCommand) -> int:
     Example: cultivar approve 3f2a --real
     """
     with _open() as cultivar:
-        made = cultivar.approve(options.which, by=_person(), real=options.real)
+        made = cultivar.approve(
+            options.which,
+            by=_person(),
+            real=options.real,
+            reviewed=options.reviewed,
+            canary=options.canary,
+        )
     return _told(made, as_json=options.as_json)
 
 
@@ -167,11 +208,16 @@ def reject(options: RejectCommand) -> None:
 def rollback(options: RollbackCommand) -> int:
     """Put an earlier version of a template, tool or prompt in its place again.
 
+    Where a canary of it runs, that ends, and nothing else.
+
     Example: cultivar rollback tool:calculator
     """
     with _open() as cultivar:
         artifact = artifact_named(options.artifact)
         made = cultivar.rollback(artifact, options.to, by=_person(), reason=options.why)
+    if made.share < 1:  # it was a canary, of which nothing was on the disk
+        show_ended(made, as_json=options.as_json)
+        return 0
     return _told(made, "Put back", as_json=options.as_json)
 
 
@@ -183,18 +229,46 @@ _MARKS: Final = {
     "refused": "refused",
     "rejected": "rejected",
     "waiting": "[yellow]waiting[/]",
+    "canary": "[cyan]canary[/]",
     "released": "[green]released[/]",
     "rolled_back": "[red]rolled back[/]",
     "stopped": "stopped",
 }
 
 
-def _open(model: str = "") -> Cultivar:
+def _open(model: str = "", budget: list[str] | None = None) -> Cultivar:
     from cultivar.application.cultivar import Cultivar
     from cultivar.settings import load_settings
 
     given: dict[str, Any] = {"model": {"name": model}} if model else {}
+    if budget:
+        given["budget"] = dict(map(limit_of, budget))
     return Cultivar(load_settings(**given))
+
+
+def _refuse_unlike(options: ImproveCommand) -> None:
+    """Refuse what cannot be said together."""
+    if options.once and options.loop:
+        raise UsageError("`--once` and `--loop` are said both.", "Say one of them.")
+    of_loop = ("rounds", "every", "seconds", "money")
+    said = [f"`--{each}`" for each in of_loop if getattr(options, each) is not None]
+    if said and not options.loop:
+        raise UsageError(f"{said[0]} is of many looks, and this is one.", "Say `--loop`, too.")
+
+
+def _loop(options: ImproveCommand) -> Loop:
+    from cultivar.application.rounds import Bounds
+    from cultivar.cli.looping import Loop
+
+    bounds = Bounds(
+        rounds=options.rounds, every=options.every, seconds=options.seconds, money=options.money
+    )
+    return Loop(
+        open=lambda: _open(options.model, options.budget),
+        bounds=bounds,
+        options=_said(options),
+        as_json=options.as_json,
+    )
 
 
 def _said(options: ImproveCommand) -> ImproveOptions:
@@ -223,15 +297,24 @@ def show_improved(done: Improved, *, as_json: bool) -> None:
     for each in done.opportunities:
         show(f"[bold]{each.kind}[/] {escape(each.why)}")
     if done.experiments:
-        show_grid(_grid("What was tried", done.experiments))
+        show_experiments("What was tried", done.experiments)
+    if done.standing:
+        show_grid(_grid("Still open, or decided now", done.standing))
     for release in done.releases:
         show(_release_line(release))
+    for line in done.troubles:
+        show(f"[yellow]not used:[/] {escape(line)}")
     for line in done.unsure:
         show(f"[dim]too little evidence:[/] {escape(line)}")
     if any(each.status == "waiting" for each in done.experiments):
         show("Nothing on the disk has changed.")
-    if not done.opportunities:
+    if not (done.opportunities or done.standing):
         show("Nothing is worth improving, as far as the evidence goes.")
+
+
+def show_experiments(title: str, found: tuple[Experiment, ...]) -> None:
+    """Show what was tried as a table."""
+    show_grid(_grid(title, found))
 
 
 def _grid(title: str, found: tuple[Experiment, ...]) -> Grid:
@@ -267,9 +350,12 @@ def _cut(text: str) -> str:
 
 
 def _show_one(experiment: Experiment, cultivar: Cultivar, *, as_json: bool) -> None:
-    diff = cultivar.changes_of(experiment)
+    diff, review = cultivar.changes_of(experiment), cultivar.review(experiment)
+    canary = cultivar.canary_of(experiment)
     if as_json:
-        print_json({**plain(experiment), "diff": diff})
+        more = {"diff": diff, "review": plain(review), "canary": plain(canary)}
+        advice = recommendation_of(experiment.verdict)
+        print_json({**plain(experiment), "recommendation": advice, **more})
         return
     candidate, verdict = experiment.candidate, experiment.verdict
     show(f"[bold]{escape(candidate.artifact.id)}[/] {escape(candidate.version)}")
@@ -277,11 +363,12 @@ def _show_one(experiment: Experiment, cultivar: Cultivar, *, as_json: bool) -> N
     show(f"{escape(candidate.description)} (by {escape(candidate.operator)})\n")
     show(escape(experiment.opportunity.why))
     if verdict is not None:
-        show(escape(verdict.sentence))
-        for reason in verdict.reasons:
-            show(f"  {escape(reason)}")
-        trials = counted(verdict.pairs, "trial")
-        show(f"{verdict.before:.0%} before, {verdict.after:.0%} after, in {trials} of each.\n")
+        show_verdict(verdict)
+    if experiment.money:
+        show(f"Making and trying it has cost ${experiment.money:.4f}.")
+    show_review(review)
+    if canary is not None:
+        show_canary(canary)
     show(escape(diff))
 
 
@@ -298,6 +385,8 @@ def _release_line(made: Release, head: str = "") -> str:
     name = escape(made.artifact.id)
     if made.status == "rolled_back":
         return f"[red]Rolled back:[/] {name}: {escape(made.reason)}"
+    if made.status == "canary":
+        return canary_line(made)
     head = head or ("Kept" if made.status == "kept" else "Released")
     backup = f" The one before is in {escape(made.backup)}." if made.backup else ""
     return f"[green]{head}:[/] {name}: {escape(made.reason)}{backup}"

@@ -22,6 +22,7 @@ from cultivar.cli.output import (
     table,
     verdict_line,
 )
+from cultivar.errors import NotKnownError
 from cultivar.record import Record
 
 if TYPE_CHECKING:
@@ -33,6 +34,10 @@ Which = Annotated[
     str,
     typer.Argument(metavar="ID|FILE", help="A generation's id (or its beginning), or its file."),
 ]
+
+
+_MOST = 1000
+"""Experiments of one run that are shown."""
 
 
 class HistoryCommand(Record):
@@ -101,12 +106,18 @@ def history(options: HistoryCommand) -> None:
 
 
 def show(options: OneCommand) -> None:
-    """Show one generation: answers, checks, files.
+    """Show one generation: answers, checks, files; of a run of `improve`, what was tried.
 
     Example: cultivar show out/cache.py
     """
     with _open() as cultivar:
-        found = cultivar.generation(options.which)
+        try:
+            found = cultivar.generation(options.which)
+        except NotKnownError:
+            if not _is_improving(options.which, cultivar):
+                raise
+            _show_improving(options, cultivar)
+            return
         files = cultivar.files(found)
     if options.as_json:
         attempts = plain(found.attempts)
@@ -177,6 +188,34 @@ def export(options: ExportCommand) -> None:
         sys.stdout.write(text)
     else:
         options.output.write_text(text, encoding="utf-8")
+
+
+def _is_improving(which: str, cultivar: Cultivar) -> bool:
+    """Whether that is a run of `improve`."""
+    try:
+        return cultivar.improves(which)
+    except NotKnownError:
+        return False
+
+
+def _show_improving(options: OneCommand, cultivar: Cultivar) -> None:
+    from cultivar.cli.improving import show_experiments
+    from cultivar.ledger.improvements import ExperimentQuery
+
+    run = cultivar.run(options.which)
+    found = cultivar.experiments(ExperimentQuery(campaign=run.id, limit=_MOST))[::-1]
+    if options.as_json:
+        print_json({**plain(run), "experiments": found})
+        return
+    console().print(f"[bold]{escape(run.order.task)}[/] · {_when(run.started_at)} · {run.status}")
+    if run.error:
+        console().print(escape(run.error))
+    if found:
+        show_experiments("What was tried", found)
+        money = sum(each.money for each in found)
+        console().print(f"${money:.4f}" if money else "It has cost nothing.")
+    else:
+        console().print("Nothing was tried.")
 
 
 def _open() -> Cultivar:

@@ -74,12 +74,17 @@ def opened(options: RunOptions) -> Generator[tuple[Cultivar, Ask | None]]:
     if options.model:
         given["model"] = {"name": options.model}
     if options.budget:
-        given["budget"] = dict(_limit(each) for each in options.budget)
+        given["budget"] = dict(map(limit_of, options.budget))
     with Cultivar(load_settings(**given), services=taken()) as cultivar:
         yield cultivar, ask if options.interactive and _someone_is_there() else None
 
 
-def _limit(given: str) -> tuple[str, str]:
+def limit_of(given: str) -> tuple[str, str]:
+    """The kind and the limit of `--budget KIND=N`.
+
+    Raises:
+        UsageError: It is not written so.
+    """
     kind, equals, limit = given.partition("=")
     if not equals:
         raise UsageError(f"`--budget {given}` names no limit.", "Write it like `--budget calls=5`.")

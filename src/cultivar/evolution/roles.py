@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from cultivar.lifecycle import Artifact, Candidate, Opportunity
 from cultivar.record import Record
 from cultivar.roles import Role
@@ -41,6 +43,10 @@ class ImprovementOrder(Record):
     """Whether the user lets untrusted code run without a wall."""
 
 
+NOT_ASKED: Final = "The model was not asked"
+"""How the reason of a refusal begins that says nothing of any candidate."""
+
+
 class Refusal(Record):
     """A candidate that was not taken, before any trial."""
 
@@ -48,6 +54,8 @@ class Refusal(Record):
     reason: str
     tree_hash: str = ""
     """What it would have been; empty where it was no version at all."""
+    money: float = 0.0
+    """US dollars, for making it: its share of what the model was paid."""
 
 
 class Candidates(Record):

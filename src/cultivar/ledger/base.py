@@ -12,14 +12,13 @@ from cultivar.model import (
     Fix,
     Generation,
     Json,
-    Migration,
     Order,
     RunStatus,
-    UpgradeOrder,
     Usage,
 )
 from cultivar.record import Record
 from cultivar.tree import Tree
+from cultivar.upgrades import Migration, UpgradeOrder
 
 if TYPE_CHECKING:
     from cultivar.lifecycle import ImproveOrder
@@ -239,6 +238,10 @@ class Ledger(Protocol):
 
     def runs(self, limit: int = 50) -> tuple[Run, ...]:
         """The latest runs, the newest first."""
+        ...
+
+    def unfinished(self, graph: str) -> tuple[Run, ...]:
+        """The runs of a graph that have not come to their end, the oldest first."""
         ...
 
     def record(self, generation: Generation) -> None:

@@ -15,7 +15,7 @@ from uuid import UUID
 from sqlalchemy import JSON, TEXT, DateTime, Dialect, String, Text
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from cultivar.errors import UsageError
+from cultivar.errors import StoreUnavailableError, UsageError
 from cultivar.record import asdict
 
 _ESCAPE = "\U0010fffd"
@@ -72,8 +72,18 @@ class ExactJson(TypeDecorator[Any]):
         return json.dumps(value, default=asdict, separators=(",", ":"))
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> Any:
-        """Read the JSON."""
-        return None if value is None else json.loads(value)
+        """Read the JSON.
+
+        Raises:
+            StoreUnavailableError: It is none: somebody else wrote it, or the database is damaged.
+        """
+        try:
+            return None if value is None else json.loads(value)
+        except (ValueError, RecursionError) as error:
+            raise StoreUnavailableError(
+                f"The ledger holds a value that is no JSON: {str(value)[:60]!r}.",
+                "Take that row away, or restore the database from a backup.",
+            ) from error
 
 
 class QueriedJson(TypeDecorator[Any]):

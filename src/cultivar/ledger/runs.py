@@ -13,8 +13,9 @@ from cultivar.ledger.database import Database
 from cultivar.ledger.encoding import Row, kept_order, revived
 from cultivar.ledger.finding import begins_with, only
 from cultivar.ledger.tables import runs
-from cultivar.model import Order, RunStatus, UpgradeOrder
+from cultivar.model import Order, RunStatus
 from cultivar.record import asdict
+from cultivar.upgrades import UpgradeOrder
 
 if TYPE_CHECKING:
     from cultivar.lifecycle import ImproveOrder
@@ -63,6 +64,13 @@ class SqlRuns:
         wanted = select(runs).order_by(runs.c.started_at.desc(), runs.c.id.desc()).limit(limit)
         with self._database.read() as connection:
             return tuple(_run_of(row) for row in connection.execute(wanted).mappings())
+
+    def unfinished(self, graph: str) -> tuple[Run, ...]:
+        """The runs of a graph that have not come to their end, the oldest first."""
+        wanted = select(runs).where(runs.c.graph == graph, runs.c.status != "done")
+        oldest = wanted.order_by(runs.c.started_at, runs.c.id)
+        with self._database.read() as connection:
+            return tuple(_run_of(row) for row in connection.execute(oldest).mappings())
 
 
 def _run_of(row: Row) -> Run:

@@ -31,7 +31,8 @@ from cultivar.ledger.tallies import SqlTallies
 from cultivar.ledger.tallying import TallyStore
 from cultivar.ledger.upgrades import SqlMigrations
 from cultivar.ledger.verdicts import SqlVerdictCache
-from cultivar.model import Generation, Migration, RunStatus
+from cultivar.model import Generation, RunStatus
+from cultivar.upgrades import Migration
 
 if TYPE_CHECKING:
     from cultivar.ledger.improvements import ArtifactStore, ExecutionLog, ExperimentStore, Leases
@@ -122,6 +123,10 @@ class SqlLedger:
     def runs(self, limit: int = 50) -> tuple[Run, ...]:
         """The latest runs, the newest first."""
         return self._runs.runs(limit)
+
+    def unfinished(self, graph: str) -> tuple[Run, ...]:
+        """The runs of a graph that have not come to their end, the oldest first."""
+        return self._runs.unfinished(graph)
 
     def record(self, generation: Generation) -> None:
         """Record a generation in one transaction; a known id stays as it is.

@@ -79,6 +79,15 @@ class RunsContract:
             ledger.start(replace(run_of(name), started_at=began))
         assert [run.id for run in ledger.runs(2)] == ["b", "c"]
 
+    def test_what_did_not_come_to_its_end_comes_the_oldest_first(self, ledger: Ledger) -> None:
+        for minutes, name in enumerate(("a", "c", "b")):
+            began = MORNING + timedelta(minutes=minutes)
+            ledger.start(replace(run_of(name), started_at=began))
+        ledger.finish("c", "done")
+        ledger.finish("b", "failed", error="It is down.")
+        assert [run.id for run in ledger.unfinished("generate")] == ["a", "b"]
+        assert ledger.unfinished("improve") == ()
+
 
 def run_of(name: str) -> Run:
     """A run of that id, which began in the morning."""

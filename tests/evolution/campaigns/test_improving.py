@@ -6,7 +6,7 @@ from cultivar.errors import BudgetSpentError, NotKnownError, UsageError
 from cultivar.ledger.improvements import ExecutionLog, ExperimentQuery, ExperimentStore, Leases
 from cultivar.record import replace
 from cultivar.settings import BudgetSettings
-from tests.evolution.campaigns.conftest import BUGGY, RATIO, Workspace
+from cultivar.testing.toolrooms import BUGGY, RATIO, Workspace
 
 
 def test_what_fails_is_found_and_mended_and_nothing_changes_without_a_persons_word(

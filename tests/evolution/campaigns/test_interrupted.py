@@ -14,7 +14,7 @@ from cultivar.application.workbench import registry_of
 from cultivar.ledger.base import Ledger
 from cultivar.ledger.improvements import ExperimentQuery, ExperimentStore
 from cultivar.ledger.sql import open_ledger
-from tests.evolution.campaigns.conftest import BUGGY, RATIO, Workspace
+from cultivar.testing.toolrooms import BUGGY, RATIO, Workspace
 
 
 def _environment(workspace: Workspace) -> Mapping[str, str]:

@@ -9,8 +9,11 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Final
 
+from cultivar.errors import ChangedError, UsageError
+from cultivar.evolution.campaigns.leaving import is_unknown
 from cultivar.evolution.campaigns.workbench import Workbench
 from cultivar.evolution.roles import AnalysisOrder, Candidates, ImprovementOrder, Refusal
 from cultivar.ledger.improvements import ExperimentQuery
@@ -18,6 +21,7 @@ from cultivar.lifecycle import (
     Candidate,
     Experiment,
     ExperimentStatus,
+    GateVerdict,
     ImproveOrder,
     Opportunity,
     Release,
@@ -26,8 +30,15 @@ from cultivar.lifecycle import (
 from cultivar.record import replace
 
 _NEVER_AGAIN: Final = frozenset[ExperimentStatus]({"refused", "rejected", "rolled_back"})
+_DECIDED: Final = frozenset[ExperimentStatus]({"released", "rejected", "rolled_back"})
 _OUTCOMES: Final[dict[str, ExperimentStatus]] = {"reject": "rejected", "no_verdict": "stopped"}
 _MOST_KNOWN: Final = 10_000
+
+UNTRIED: Final = GateVerdict(
+    decision="no_verdict",
+    sentence="Nothing was run: nobody knows what a trial of this tool would do to others.",
+)
+"""What the gate says of a candidate that only a person may try."""
 
 
 class Campaign:
@@ -44,6 +55,7 @@ class Campaign:
         self._order = order
         self._bench = workbench
         self._cases: dict[str, tuple[TrialCase, ...]] = {}
+        self._stood: tuple[str, ...] = ()
 
     def analysis_order(self) -> AnalysisOrder:
         """What the analyst is asked."""
@@ -51,13 +63,34 @@ class Campaign:
         return AnalysisOrder(artifacts=self._order.artifacts, threshold=settings.threshold)
 
     def look_after(self) -> tuple[Release, ...]:
-        """Decide about what was released before: it is kept, or taken back."""
-        return self._bench.watcher.look_after()
+        """Decide about what was released before, and about what is in the shadow."""
+        self._stood = tuple(each.id for each in self._bench.shadows.standing())
+        watched = (*self._bench.canaries.look_after(), *self._bench.watcher.look_after())
+        automatic = self._order.real and self._order.automatic
+        return (*watched, *self._bench.shadows.look_after(automatic=automatic))
+
+    def standing(self) -> tuple[Experiment, ...]:
+        """Of earlier runs: what is in the shadow or for a person to try, or was until now."""
+        now = (each.id for each in self._bench.shadows.standing())
+        found = map(self.experiment, dict.fromkeys((*self._stood, *now)))
+        return tuple(each for each in found if each.campaign != self.run_id)
 
     def taken_up(self, opportunities: Iterable[Opportunity]) -> tuple[Opportunity, ...]:
-        """The opportunities to work at now: nothing that rests after a failed release."""
-        free = (each for each in opportunities if not self._bench.rests(each.artifact))
-        return tuple(free)[: self._order.most]
+        """The opportunities to work at now.
+
+        Nothing that rests after a failed release, and nothing that a candidate is in the shadow
+        of, or that waits for a person to try one.
+        """
+        bench = self._bench
+        free = (
+            each
+            for each in opportunities
+            if not bench.rests(each.artifact)
+            and not bench.shadows.holds(each.artifact, each.tree_hash)
+        )
+        if self._order.repeated:
+            free = (each for each in free if not bench.leaving(self._order).is_left(each))
+        return tuple(islice(free, self._order.most))
 
     def improvement_order(
         self, opportunity: Opportunity, accepted: Sequence[str]
@@ -67,7 +100,11 @@ class Campaign:
         Args:
             opportunity: As the analyst has it.
             accepted: The experiments whose candidates are better, each than the one before.
+
+        Raises:
+            BudgetSpentError: The run has used what it may.
         """
+        self._bench.refuse_overspent()
         last = self.experiment(accepted[-1]) if accepted else None
         return ImprovementOrder(
             run_id=self.run_id,
@@ -87,6 +124,7 @@ class Campaign:
         Returns:
             The ids of those that are to be tried, in their order.
         """
+        made = self._bench.spending.shared(self.run_id, made, self.experiments())
         for refusal in made.refused:
             candidate = _refused(opportunity, refusal)
             self._keep_new(opportunity, candidate, "refused", refusal.reason)
@@ -103,9 +141,13 @@ class Campaign:
         """
         self._bench.refuse_overspent()
         experiment = self._numbered(self.experiment(experiment_id))
-        verdict = self._bench.trials.advance(experiment, self.cases(experiment.opportunity))
+        if experiment.strategy == "MANUAL":
+            self._leave_to_a_person(experiment)
+            return
+        verdict = self._bench.advance(experiment, self.cases(experiment.opportunity))
         status = _OUTCOMES.get(verdict.decision, "running")
-        self._keep(replace(experiment, verdict=verdict), status, verdict.sentence)
+        tried = self._bench.spending.with_money(replace(experiment, verdict=verdict))
+        self._keep(tried, status, verdict.sentence)
 
     def goes_on(self, experiment_id: str) -> bool:
         """Whether more trials may tell."""
@@ -130,7 +172,7 @@ class Campaign:
         return verdict is not None and verdict.after < 1
 
     def settle(self, accepted: Sequence[str]) -> None:
-        """Release the last of what was accepted, or leave it to a person.
+        """Release the last of what was accepted, put it in the shadow, or leave it to a person.
 
         Args:
             accepted: Experiments whose candidates are better, each than the one before.
@@ -138,12 +180,19 @@ class Campaign:
         if not accepted:
             return
         *others, last = map(self.experiment, accepted)
-        if self._order.real and self._order.automatic and self._bench.is_safe(last):
-            self._bench.releases.release(last, by="gate")
+        if last.status in _DECIDED:
+            return  # it was settled before the run was interrupted
+        is_shadowed = last.strategy == "SHADOW"
+        automatic = self._order.real and self._order.automatic and not is_shadowed
+        if automatic and self._bench.is_safe(last):
+            self._release(last, others)
             return
         together = f"It is released together with {last.id[:8]}, which builds on it."
         for each in others:
             self._keep(each, "waiting", together)
+        if is_shadowed:
+            self._bench.shadows.begin(last)
+            return
         self._keep(last, "waiting", f"`cultivar approve {last.id[:8]}` releases it.")
 
     def experiment(self, experiment_id: str) -> Experiment:
@@ -165,6 +214,11 @@ class Campaign:
         found = self._bench.experiments.releases(limit=_MOST_KNOWN)
         return tuple(each for each in found if each.experiment in own)[::-1]
 
+    @property
+    def troubles(self) -> tuple[str, ...]:
+        """What of the suites could not be used in this process, a sentence each."""
+        return tuple(self._bench.suites.troubles)
+
     def cases(self, opportunity: Opportunity) -> tuple[TrialCase, ...]:
         """What candidates for the opportunity are tried on: the same in all of the run."""
         artifact = opportunity.artifact
@@ -172,10 +226,35 @@ class Campaign:
             self._cases[artifact.id] = self._bench.cases(opportunity)
         return self._cases[artifact.id]
 
+    def spent(self) -> float:
+        """US dollars that the run has cost so far."""
+        return self._bench.spending.of_run(self.run_id)
+
+    def close(self) -> None:
+        """End whoever does the trials."""
+        self._bench.executor.close()
+
     def _keep(self, experiment: Experiment, status: ExperimentStatus, reason: str) -> None:
         now = datetime.now(UTC)
         changed = replace(experiment, status=status, reason=reason, updated_at=now)
         self._bench.experiments.keep_experiment(changed)
+
+    def _release(self, last: Experiment, others: Sequence[Experiment]) -> None:
+        """Release it; what came in between meanwhile stands, and is looked at the next time."""
+        try:
+            self._bench.canaries.release(last, by="gate")
+        except ChangedError as error:
+            for each in (*others, last):
+                self._keep(each, "stopped", f"It was better, and is not released: {error.what}")
+        except UsageError as error:  # a full disk, or a canary that runs
+            how = f"`cultivar approve {last.id[:8]}` releases it later."
+            for each in (*others, last):
+                self._keep(each, "waiting", f"It could not be released: {error.what} {how}")
+
+    def _leave_to_a_person(self, experiment: Experiment) -> None:
+        """Run nothing: whoever approves it has to say that they have tried it themselves."""
+        how = f"`cultivar approve {experiment.id[:8]} --reviewed` releases it."
+        self._keep(replace(experiment, verdict=UNTRIED), "waiting", f"It is for you to try. {how}")
 
     def _keep_new(
         self,
@@ -197,6 +276,7 @@ class Campaign:
             status=status,
             reason=reason,
             simulated=not self._order.real,
+            money=candidate.money,
             started_at=now,
             updated_at=now,
         )
@@ -216,7 +296,9 @@ class Campaign:
         tried = [
             each
             for each in self.experiments()
-            if each.number and each.opportunity.artifact == opportunity.artifact
+            if each.number
+            and each.opportunity.artifact == opportunity.artifact
+            and not is_unknown(each)
         ]
         return max(0, self._bench.settings.candidates - len(tried))
 
@@ -236,4 +318,5 @@ def _refused(opportunity: Opportunity, refusal: Refusal) -> Candidate:
         version=opportunity.version,
         operator=refusal.operator,
         description=refusal.reason,
+        money=refusal.money,
     )

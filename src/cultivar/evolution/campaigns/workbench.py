@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 
 from cultivar.errors import BudgetSpentError
 from cultivar.evals.executing.base import Executor
@@ -15,24 +15,38 @@ from cultivar.evals.trying.tool_uses import ToolUses
 from cultivar.evolution.artifacts.finding import Disk
 from cultivar.evolution.artifacts.registry import Registry
 from cultivar.evolution.campaigns.cases import template_cases
+from cultivar.evolution.campaigns.leaving import Leaving
+from cultivar.evolution.campaigns.prompt_cases import prompt_cases
 from cultivar.evolution.campaigns.remaining import (
     failed_executions,
     failed_generations,
     reduced,
 )
+from cultivar.evolution.campaigns.shadows import Shadows
+from cultivar.evolution.campaigns.spending import Spending
+from cultivar.evolution.campaigns.suite_cases import SuiteCases
 from cultivar.evolution.campaigns.tool_cases import ToolHistory
 from cultivar.evolution.campaigns.trials import Trials
+from cultivar.evolution.canary.canaries import Canaries
+from cultivar.evolution.canary.evidence import CanaryUses
 from cultivar.evolution.gate.limits import GateSettings
 from cultivar.evolution.releasing.lineage import has_code_of_a_model
 from cultivar.evolution.releasing.quarantine import rests_until
 from cultivar.evolution.releasing.releases import Releases
 from cultivar.evolution.releasing.uses import Uses
 from cultivar.evolution.releasing.watcher import Watcher
-from cultivar.evolution.strategies.choosing import PLANS, Plan
-from cultivar.ledger.base import ContentStore, Ledger
+from cultivar.evolution.strategies.choosing import PROMPT, TEMPLATE, Plan
+from cultivar.ledger.base import CallRecord, ContentStore, Ledger
 from cultivar.ledger.improvements import ExecutionLog, ExperimentStore
-from cultivar.lifecycle import Artifact, Experiment, Opportunity, TrialCase
-from cultivar.record import Record, replace
+from cultivar.lifecycle import (
+    Artifact,
+    Experiment,
+    GateVerdict,
+    ImproveOrder,
+    Opportunity,
+    TrialCase,
+)
+from cultivar.record import Record, field, replace
 from cultivar.settings import BudgetSettings, ImproveSettings
 
 
@@ -50,6 +64,8 @@ class Workbench(Record, dict=True):
         registry: Puts versions there.
         place: Where trials are.
         executor: Who runs them.
+        run_id: The run's, which pays.
+        began: When it began, or was taken up again, by a clock that never goes back.
     """
 
     settings: ImproveSettings
@@ -62,11 +78,8 @@ class Workbench(Record, dict=True):
     registry: Registry
     place: Place
     executor: Executor
-
-    @cached_property
-    def began(self) -> float:
-        """When the run began, or was taken up again, by a clock that never goes back."""
-        return time.monotonic()
+    run_id: str = ""
+    began: float = field(default_factory=time.monotonic)
 
     @cached_property
     def trials(self) -> Trials:
@@ -97,25 +110,85 @@ class Workbench(Record, dict=True):
         return Watcher(releases=self.releases, uses=uses.of)
 
     @cached_property
+    def shadows(self) -> Shadows:
+        """Looks after what is in the shadow."""
+        return Shadows(
+            tools=self.tools,
+            releases=self.releases,
+            release=partial(self.canaries.release, by="gate"),
+            may_release=self.is_safe,
+            go_on=self.refuse_overspent,
+        )
+
+    @cached_property
+    def canaries(self) -> Canaries:
+        """Gives what is proven to a share of the uses first, where the settings say so."""
+        return Canaries(
+            releases=self.releases,
+            uses=CanaryUses(
+                ledger=self.ledger, log=self.executions, artifacts=self.registry.artifacts
+            ),
+            settings=self.settings,
+        )
+
+    @cached_property
     def tools(self) -> ToolHistory:
         """Knows tools."""
         uses = ToolUses(runner=self.place.runner)
         return ToolHistory(log=self.executions, content=self.content, uses=uses)
 
+    @cached_property
+    def spending(self) -> Spending:
+        """Knows what runs have cost."""
+        return Spending(calls=self.place.context.get(CallRecord), experiments=self.experiments)
+
+    def leaving(self, order: ImproveOrder) -> Leaving:
+        """Knows what to leave alone in one look of many."""
+        by_itself = order.real and order.automatic
+        return Leaving(
+            experiments=self.experiments,
+            needs_word=lambda each: not (by_itself and self.is_safe(each)),
+        )
+
+    @cached_property
+    def suites(self) -> SuiteCases:
+        """Knows what people say must hold."""
+        return SuiteCases(disk=self.disk, place=self.place)
+
     def refuse_overspent(self) -> None:
         """See that the run may go on.
 
+        Its calls and tokens are held by the door of the model, where it asks.
+
         Raises:
-            BudgetSpentError: It has used the time that it may.
+            BudgetSpentError: It has used the time or the money that it may.
         """
-        seconds = time.monotonic() - self.began
-        if self.budget.seconds is not None and seconds > self.budget.seconds:
-            raise BudgetSpentError("seconds", spent=seconds, limit=self.budget.seconds)
+        seconds, limit = time.monotonic() - self.began, self.budget
+        if limit.seconds is not None and seconds > limit.seconds:
+            raise BudgetSpentError("seconds", spent=seconds, limit=limit.seconds)
+        if limit.money is not None and (money := self.spending.of_run(self.run_id)) > limit.money:
+            raise BudgetSpentError("money", spent=money, limit=limit.money)
+
+    def advance(self, experiment: Experiment, cases: Sequence[TrialCase]) -> GateVerdict:
+        """Try a candidate on some more cases, as far as there is money, and judge it.
+
+        Raises:
+            BudgetSpentError: The trials have cost what they may; what came until then is kept.
+            RefusedError: It takes trust or a wall that is not there.
+        """
+        limit = self.budget.money
+        left = None if limit is None else max(0.0, limit - self.spending.of_run(self.run_id))
+        try:
+            return self.trials.advance(experiment, cases, left)
+        except BudgetSpentError:
+            self.experiments.keep_experiment(self.spending.with_money(experiment))
+            raise
 
     def cases(self, opportunity: Opportunity) -> tuple[TrialCase, ...]:
         """What candidates are tried on: what was mended once, then what failed, then the rest."""
         kept = self.experiments.cases(opportunity.artifact, ("regression", "sealed"))
-        cases = distinct((*kept, *self._cases(opportunity)))
+        own = self.suites.of(self._subject(opportunity))
+        cases = distinct((*kept, *own, *self._cases(opportunity)))
         self.experiments.keep_cases(opportunity.artifact, cases)
         return cases
 
@@ -147,7 +220,7 @@ class Workbench(Record, dict=True):
         kind = opportunity.artifact.kind
         if kind == "tool":
             return self.tools.plan(self._subject(opportunity))
-        return PLANS["REPLAY" if kind == "template" else "SYNTHETIC"]
+        return TEMPLATE if kind == "template" else PROMPT
 
     def is_safe(self, experiment: Experiment) -> bool:
         """Whether it may be released without a person's word.
@@ -160,7 +233,9 @@ class Workbench(Record, dict=True):
         return self.plan(experiment.opportunity).automatic
 
     def rests(self, artifact: Artifact) -> bool:
-        """Whether it is left alone for now, because releases of it had to be taken back."""
+        """Whether it is left alone for now: a canary runs, or releases had to be taken back."""
+        if self.canaries.running(artifact) is not None:
+            return True
         until = rests_until(self.experiments.releases(artifact))
         return until is not None and datetime.now(UTC) < until
 
@@ -176,7 +251,7 @@ class Workbench(Record, dict=True):
         if opportunity.artifact.kind == "template":
             template = self.place.template(subject)
             return template_cases(template, self.ledger, self.place.workshop)
-        return ()
+        return prompt_cases(subject.artifact, subject.tree_hash, self.executions)
 
     def _subject(self, opportunity: Opportunity) -> Subject:
         return Subject(

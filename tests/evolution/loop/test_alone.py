@@ -1,0 +1,71 @@
+"""One run at a time: on one machine by a lock, among machines by a lease."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cultivar.application.alone import LEASE, LOCK, Alone, AtWorkError
+from cultivar.errors import StoreUnavailableError
+from cultivar.ledger.improvements import Leases
+from cultivar.ledger.sql import open_ledger
+
+
+@pytest.fixture
+def leases(tmp_path: Path) -> Iterator[Leases]:
+    with open_ledger(f"sqlite:///{tmp_path}/ledger.db") as ledger:
+        yield ledger.leases
+
+
+def test_who_comes_second_is_told_so(leases: Leases, tmp_path: Path) -> None:
+    first, second = Alone(leases, tmp_path / "here"), Alone(leases, tmp_path / "here")
+    with first.held(), pytest.raises(AtWorkError, match="Another run"), second.held():
+        pass
+    with second.held():
+        second.refuse_lost()
+
+
+def test_another_machine_is_kept_out_too(leases: Leases, tmp_path: Path) -> None:
+    here, there = Alone(leases, tmp_path / "here"), Alone(leases, tmp_path / "there")
+    with here.held(), pytest.raises(AtWorkError), there.held():
+        pass
+    with there.held():
+        pass
+
+
+def test_who_was_killed_here_keeps_nobody_out_here(leases: Leases, tmp_path: Path) -> None:
+    with Alone(leases, tmp_path).held():
+        name = (tmp_path / LOCK).read_text()
+    assert leases.take(LEASE, name, 60)  # what a killed process leaves behind
+    with Alone(leases, tmp_path).held():
+        pass
+    assert leases.take(LEASE, "another", 60)
+    with pytest.raises(AtWorkError), Alone(leases, tmp_path).held():
+        pass
+
+
+def test_whoever_loses_the_lease_works_no_further(
+    leases: Leases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cultivar.application.alone._RENEWED_SECONDS", 0.01)
+    alone = Alone(leases, tmp_path)
+    with alone.held():
+        leases.give_back(LEASE, (tmp_path / LOCK).read_text())
+        while not leases.take(LEASE, "another", 60):
+            leases.give_back(LEASE, (tmp_path / LOCK).read_text())
+        with pytest.raises(AtWorkError):
+            look_again_and_again(alone)
+
+
+def look_again_and_again(alone: Alone) -> None:
+    """Until it is lost."""
+    while True:
+        alone.refuse_lost()
+
+
+def test_a_home_that_cannot_be_written_to_says_so(leases: Leases, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreUnavailableError, match="cannot be opened"):
+        Alone(leases, tmp_path / "file").held().__enter__()
