@@ -6,7 +6,7 @@ UV := $(BIN)/uv
 # Some tests start processes that fight for both cores; more workers than that gain nothing.
 WORKERS ?= 2
 
-.PHONY: help setup system-packages lock format lint types test laws wheel docs demo demo-improve bench check clean
+.PHONY: help setup system-packages lock format lint types test laws wheel docs demo demo-improve demo-template bench check clean
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-16s %s\n", $$1, $$2}'
 
@@ -59,6 +59,9 @@ demo: setup system-packages ## generate code from a task, prove it, and show the
 
 demo-improve: setup system-packages ## have a tool that fails found, mended, released and taken back
 	@scripts/demo-improve
+
+demo-template: setup system-packages ## have the faults of a template found, mended and released
+	@scripts/demo-template
 
 bench: setup system-packages ## measure against rivals and limits, and write docs/benchmarks.md
 	$(BIN)/python -m evals.benchmarks.run

@@ -15,3 +15,5 @@ class Proposed(Record):
     """What changes, in a sentence."""
     aims_at: tuple[str, ...] = ()
     """The ids of the failure patterns that it is meant to mend."""
+    forbids: str = ""
+    """Of a template, the question that refuses what always failed; empty: none does."""

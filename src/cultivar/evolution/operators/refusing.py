@@ -78,6 +78,8 @@ class Limits(Record):
     """The answers of sealed cases, of which no reason tells a word."""
     tried: frozenset[str] = frozenset()
     """The tree hashes of what was tried before."""
+    forbids: str = ""
+    """The question that may refuse what it took, where all that is refused is known to fail."""
 
 
 def why_not(before: Tree, after: Tree, limits: Limits) -> str:
@@ -89,17 +91,37 @@ def why_not(before: Tree, after: Tree, limits: Limits) -> str:
         limits: What it is held to.
     """
     reasons = (
-        _same_or_tried(before, after, limits),
-        _outside(before, after, limits),
-        _oversized(before, after),
-        _unreadable(before, after),
-        _copied(before, after, limits),
+        too_much(before, after, limits),
+        _unreadable(before, after, limits.forbids),
+        by_heart(before, after, limits),
     )
     return next((each for each in reasons if each), "")
 
 
-def weakened(before: Template, after: Template) -> str:
-    """Say what a version checks less than another; empty where it checks no less."""
+def too_much(before: Tree, after: Tree, limits: Limits) -> str:
+    """Say what no version of anything may be: what was tried, other files, a large change.
+
+    Args:
+        before: The version that it was made from.
+        after: Its files.
+        limits: What it is held to.
+    """
+    reasons = (
+        _same_or_tried(before, after, limits),
+        _outside(before, after, limits),
+        _oversized(before, after),
+    )
+    return next((each for each in reasons if each), "")
+
+
+def weakened(before: Template, after: Template, forbids: str = "") -> str:
+    """Say what a version checks less than another; empty where it checks no less.
+
+    Args:
+        before: The version that it was made from.
+        after: It, read.
+        forbids: The question that may have a validator where it had none.
+    """
     new = {check.name: check for check in after.checks}
     for check in before.checks:
         if check.name not in new:
@@ -112,7 +134,7 @@ def weakened(before: Template, after: Template) -> str:
         return "It changes the code that runs when it is used."
     if gone := set(before.requires) - set(after.requires):
         return f"Its checks would do without {', '.join(map(repr, sorted(gone)))}."
-    return _narrowed(before, after)
+    return _narrowed(before, after, forbids)
 
 
 def _same_or_tried(before: Tree, after: Tree, limits: Limits) -> str:
@@ -143,12 +165,12 @@ def _oversized(before: Tree, after: Tree) -> str:
     return ""
 
 
-def _unreadable(before: Tree, after: Tree) -> str:
+def _unreadable(before: Tree, after: Tree, forbids: str) -> str:
     try:
         old, new = (parse_template(each, origin="candidate") for each in (before, after))
     except (TemplateError, UnsafeError) as error:
         return f"It cannot be read: {error}"
-    return weakened(old, new) or silenced(before, after)
+    return weakened(old, new, forbids) or silenced(before, after)
 
 
 def _looser(old: Check, new: Check) -> str:
@@ -177,7 +199,7 @@ def _looser_command(old: str, new: str) -> str:
     return f"it runs `{more[0]}` beside, which may change what is looked at" if more else ""
 
 
-def _narrowed(before: Template, after: Template) -> str:
+def _narrowed(before: Template, after: Template, forbids: str) -> str:
     """What a person may not ask for any more: questions, choices, or values that are refused."""
     new = {each.name: each for each in after.questions}
     for old in before.questions:
@@ -188,7 +210,7 @@ def _narrowed(before: Template, after: Template) -> str:
             return f"It takes another kind of answer to {old.name!r}."
         if now.choices != old.choices:
             return f"It offers other choices for {old.name!r}."
-        if now.validator != old.validator:
+        if now.validator != old.validator and (old.validator or old.name != forbids):
             return f"It refuses other answers to {old.name!r}, which mends none of them."
     return ""
 
@@ -217,8 +239,8 @@ def _assertions(text: str) -> int:
     return len([each for each in _ASSERTION.findall(text) if each])
 
 
-def _copied(before: Tree, after: Tree, limits: Limits) -> str:
-    """Whether what is new has a case's own text, beyond what the template has anyway."""
+def by_heart(before: Tree, after: Tree, limits: Limits) -> str:
+    """Say what a version has of a case's own text, beyond what it had anyway."""
     new = {run for each in added(before, after) for run in _runs(_plain(each))}
     known = _plain("\n".join(each.content.decode("utf-8", "replace") for each in before.values()))
     for text in (*_texts(limits.cases), *limits.texts):

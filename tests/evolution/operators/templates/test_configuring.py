@@ -10,6 +10,7 @@ from cultivar.evolution.operators.templates.configuring import (
     chosen_by,
     condition,
     with_default,
+    with_validator,
 )
 from cultivar.model import Json
 from cultivar.templating.making.making import Making, make
@@ -91,3 +92,19 @@ def test_a_condition_holds_where_the_answer_is_that_and_nowhere_else(value: Json
         return make(making).rendered.tree.text("out")
 
     assert (made_with(value), made_with(other)) == ("yes", "no")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("q:\n  type: str # kind\n", 'q:\n  validator: "{{ 1 }}"\n  type: str # kind\n'),
+        ("q: {type: str, default: a}\n", 'q: {validator: "{{ 1 }}", type: str, default: a}\n'),
+        ("q: {type: str, validator: ''}\n", None),
+        ("q: a\n", None),
+    ],
+)
+def test_a_question_gets_a_validator_where_it_has_none(before: str, after: str | None) -> None:
+    tree = Tree({"copier.yml": text_entry(before)})
+    (question,) = parse_template(tree, origin="x").questions
+    made = with_validator(tree, question, "{{ 1 }}")
+    assert (made and made.text("copier.yml")) == after

@@ -107,13 +107,8 @@ def _alike(remedy: Remedy, study: Study) -> Iterator[Carried]:
     for tree in _sources(hunks, study):
         made = [(use, study.makes(tree, use.given)) for use in known]
         mended = tuple(use for use, new in made if new is not None and new.tree != use.tree)
-        touched = sum(_differs(tree, use, study) for use in study.successes)
+        touched = study.touched(tree)
         yield Carried(tree=tree, mended=mended, missed=0, touched=touched)
-
-
-def _differs(tree: Tree, use: Use, study: Study) -> bool:
-    made = study.makes(tree, use.given)
-    return made is None or made.tree != use.tree
 
 
 def _wanted(remedy: Remedy, study: Study) -> list[tuple[Use, Tree]]:
@@ -136,7 +131,7 @@ def _may_mend(remedy: Remedy, use: Use) -> bool:
 def _weighed(tree: Tree, wanted: Sequence[tuple[Use, Tree]], study: Study) -> Carried:
     made = [(use, goal, study.makes(tree, use.given)) for use, goal in wanted]
     mended = tuple(use for use, goal, new in made if new is not None and new.tree == goal)
-    touched = sum(_differs(tree, use, study) for use in study.successes)
+    touched = study.touched(tree)
     return Carried(tree=tree, mended=mended, missed=len(made) - len(mended), touched=touched)
 
 

@@ -17,7 +17,7 @@ from packaging.utils import canonicalize_name
 from cultivar.evolution.operators.base import Proposed
 from cultivar.evolution.operators.templates.commands import needed, steps_of
 from cultivar.evolution.operators.templates.configuring import with_command, with_requirement
-from cultivar.evolution.operators.templates.study import Study, Use, aims
+from cultivar.evolution.operators.templates.study import Study, Use, aims, is_slow
 from cultivar.model import Check
 from cultivar.templating.shapes import is_list, is_mapping
 from cultivar.tree import Tree
@@ -27,7 +27,6 @@ _MISSING: Final = re.compile(
 )
 _STARTED: Final = re.compile(r"\bpython3?\s+(?:-\w+\s+)*?-m\s+([A-Za-z_][\w-]*)")
 _LISTS: Final = re.compile(r"(?:^|/)requirements[\w.-]*\.txt$")
-_SLOW: Final = frozenset({"wall", "cpu"})
 
 
 def more_in_reach(study: Study) -> Iterator[Proposed]:
@@ -52,31 +51,20 @@ def more_in_reach(study: Study) -> Iterator[Proposed]:
 
 def fewer_steps(study: Study) -> Iterator[Proposed]:
     """Versions whose slow checks leave out what only takes time."""
-    slow = {
-        result.check: use
-        for use in study.failures
-        for result in use.failed
-        if result.ended_by in _SLOW
-    }
-    is_slow = study.order.opportunity.kind == "slow"
+    in_general = study.order.opportunity.kind == "slow"
     for check in study.template.checks:
-        steps = steps_of(check.run)
-        if not (is_slow or check.name in slow) or needed(steps) == steps or not needed(steps):
+        steps, uses = steps_of(check.run), [each for each in study.failures if is_slow(each, check)]
+        if not (in_general or uses) or needed(steps) == steps or not needed(steps):
             continue
         run = " && ".join(needed(steps))
         tree = with_command(study.subject.tree, check.name, run)
         if tree is not None:
-            uses = [use for use in study.failures if _is_slow(use, check)]
             yield Proposed(
                 operator="fewer-steps",
                 tree=tree,
                 description=f"The check {check.name!r} runs `{run}`, and nothing twice or idly.",
                 aims_at=aims(uses),
             )
-
-
-def _is_slow(use: Use, check: Check) -> bool:
-    return any(each.check == check.name and each.ended_by in _SLOW for each in use.failed)
 
 
 def _is_known(requirement: str, study: Study) -> bool:

@@ -41,5 +41,10 @@ def needed(steps: Sequence[str]) -> tuple[str, ...]:
 
     What runs again after something else may say another thing.
     """
-    working = (each for each in steps if not _IDLE.fullmatch(each))
+    working = (each for each in steps if not is_idle(each))
     return tuple(step for step, _ in groupby(working))
+
+
+def is_idle(step: str) -> bool:
+    """Whether a step only waits."""
+    return bool(_IDLE.fullmatch(step))

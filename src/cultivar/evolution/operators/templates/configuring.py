@@ -64,6 +64,23 @@ def with_default(tree: Tree, question: Question, default: Json) -> Tree | None:
     return _at(old, f"{kind}{_apart(value, spot)}default: {text}", lead=spot).put(tree)
 
 
+def with_validator(tree: Tree, question: Question, validator: str) -> Tree | None:
+    """The template whose `question` has a validator; None where it has one, or no place for it.
+
+    Args:
+        tree: The template's files.
+        question: Which.
+        validator: The text of a Jinja template that says why an answer is refused.
+    """
+    config = read_config(tree)
+    node = config.nodes.get(question.name) if config else None
+    if node is None or not isinstance(node[1], yaml.MappingNode) or "validator" in _pairs(node[1]):
+        return None
+    first = node[1].value[0][0]
+    text = json.dumps(validator, ensure_ascii=False)
+    return _before(first, f"validator: {text}{_apart(node[1], first)}").put(tree)
+
+
 def with_requirement(tree: Tree, requirement: str) -> Tree | None:
     """The template whose checks have one more package in reach; None where it cannot be said."""
     config = read_config(tree)

@@ -13,12 +13,13 @@ from cultivar.evolution.operators.refusing import Limits, silenced, why_not
 from cultivar.evolution.operators.templates.carrying import Carried, carried
 from cultivar.evolution.operators.templates.checking import fewer_steps, more_in_reach
 from cultivar.evolution.operators.templates.defaulting import other_defaults
+from cultivar.evolution.operators.templates.forbidding import forbidding
 from cultivar.evolution.operators.templates.remedies import Remedy, remedies
 from cultivar.evolution.operators.templates.study import Study, aims, study_of
 from cultivar.evolution.roles import Candidates, ImprovementOrder, Refusal
 from cultivar.generation.fixes import fix_between
 from cultivar.lifecycle import Candidate
-from cultivar.tree import Tree
+from cultivar.record import replace
 
 Ask: TypeAlias = Callable[[Study], "Iterator[Proposed | Refusal]"]
 """Asks somebody for more, who sees all that a study holds."""
@@ -89,16 +90,16 @@ def admitted(proposed: Proposed, study: Study) -> Candidate | Refusal | None:
         proposed: What an operator made.
         study: What it was made from.
     """
-    before, opportunity = study.subject.tree, study.order.opportunity
+    opportunity = study.order.opportunity
     try:
         tree, version = study.bench.registry.numbered(opportunity.artifact, proposed.tree)
     except TemplateError as error:
         return Refusal(operator=proposed.operator, reason=f"It cannot be read: {error}")
     if tree.hash in study.order.tried:
         return None
-    if why := why_not(before, proposed.tree, _limits(study)) or _made_less(proposed.tree, study):
+    if why := _why_not(proposed, study):
         return Refusal(operator=proposed.operator, reason=why, tree_hash=tree.hash)
-    fix = fix_between(before, tree, proposed.description)
+    fix = fix_between(study.subject.tree, tree, proposed.description)
     return Candidate(
         artifact=opportunity.artifact,
         parent=opportunity.tree_hash,
@@ -112,12 +113,13 @@ def admitted(proposed: Proposed, study: Study) -> Candidate | Refusal | None:
 
 
 def _proposed(study: Study) -> Iterator[Proposed]:
-    """All that may help: what mends the files, then the checks' own ails, then defaults."""
+    """All that may help: what mends files, then the checks' own ails, then answers."""
     for remedy in remedies(study):
         yield from (_carried(remedy, each) for each in carried(remedy, study))
     yield from more_in_reach(study)
     yield from fewer_steps(study)
     yield from other_defaults(study)
+    yield from forbidding(study)
 
 
 def _carried(remedy: Remedy, made: Carried) -> Proposed:
@@ -138,10 +140,17 @@ def _limits(study: Study) -> Limits:
     )
 
 
-def _made_less(tree: Tree, study: Study) -> str:
+def _why_not(proposed: Proposed, study: Study) -> str:
+    limits = replace(_limits(study), forbids=proposed.forbids)
+    return why_not(study.subject.tree, proposed.tree, limits) or _made_less(proposed, study)
+
+
+def _made_less(proposed: Proposed, study: Study) -> str:
     """Whether the same answers make less than before: a file less, a test that says less."""
     for use in (*study.failures, *study.successes):
-        made = study.makes(tree, use.given)
+        made = study.makes(proposed.tree, use.given)
+        if made is None and proposed.forbids in use.given and use in study.failures:
+            continue
         if made is None:
             return "It does not render with answers that its parent takes."
         if made.answers != use.answers:

@@ -1,4 +1,4 @@
-"""What mends what a template made: known fixes, a check's own fix, an import that is missing.
+"""What mends what a template made: a known fix, a check's own, a missing import, no idle wait.
 
 A remedy is of rendered files; `carrying` finds the place in the template that makes them.
 """
@@ -13,7 +13,8 @@ from functools import partial
 from typing import Final, TypeAlias
 
 from cultivar.errors import EnvironmentUnavailableError, UnsafeError
-from cultivar.evolution.operators.templates.study import Study
+from cultivar.evolution.operators.templates.idling import Idle
+from cultivar.evolution.operators.templates.study import Study, is_slow
 from cultivar.generation.fixes import apply_edits
 from cultivar.model import Edit
 from cultivar.record import Record
@@ -59,6 +60,7 @@ def remedies(study: Study) -> Iterator[Remedy]:
             )
     yield from _imports(study)
     yield from _commands(study)
+    yield from _waits(study)
 
 
 def _edited(edits: Iterable[Edit], tree: Tree) -> Tree | None:
@@ -75,6 +77,22 @@ def _commands(study: Study) -> Iterator[Remedy]:
                 operator="check-fix",
                 mend=mend,
                 words=f"what `{check.fix}` changes",
+                check=check.name,
+            )
+
+
+def _waits(study: Study) -> Iterator[Remedy]:
+    """Scripts of checks that took too long, without what only waits in them."""
+    for check in study.template.checks:
+        slow = [use for use in study.failures if is_slow(use, check)]
+        idle = Idle(command=check.run)
+        said = dict.fromkeys(each for use in slow for each in idle.said(use.tree))
+        if said:
+            named = ", ".join(f"`{each}`" for each in said)
+            yield Remedy(
+                operator="no-wait",
+                mend=idle.left_out,
+                words=f"no {named} in what its check {check.name!r} runs, which took too long",
                 check=check.name,
             )
 

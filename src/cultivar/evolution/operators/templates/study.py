@@ -17,7 +17,7 @@ from cultivar.evolution.campaigns.workbench import Workbench
 from cultivar.evolution.roles import ImprovementOrder
 from cultivar.generation.workshop import Workshop
 from cultivar.ledger.base import PatternStore, Query
-from cultivar.model import CheckResult, Fix, Generation, Json
+from cultivar.model import Check, CheckResult, EndedBy, Fix, Generation, Json
 from cultivar.record import Record
 from cultivar.templating.making.making import Making
 from cultivar.templating.template import Template
@@ -28,6 +28,9 @@ _MOST_SUCCESSES: Final = 24
 """How many uses of either kind are looked at; each is rendered for each idea."""
 
 _LOOKED_AT: Final = 400
+
+SLOW: Final = frozenset[EndedBy]({"wall", "cpu"})
+"""What ends a check that takes too long."""
 
 _ITS_FAULT: Final = (TemplateError, AnswerError, NotKnownError, UnsafeError)
 """What rendering a version may end in, without anything being down."""
@@ -82,6 +85,18 @@ class Study(Record):
         except _ITS_FAULT:
             return None
         return made_of(template, given, self.bench.place.workshop)
+
+    def touched(self, tree: Tree, uses: Sequence[Use] | None = None) -> int:
+        """How many uses that worked become something else with other files of the template.
+
+        Args:
+            tree: The files.
+            uses: Of which; None: of all that are known.
+        """
+        made = (
+            (use, self.makes(tree, use.given)) for use in (self.successes if uses is None else uses)
+        )
+        return sum(new is None or new.tree != use.tree for use, new in made)
 
     def fixes(self) -> tuple[tuple[Fix, tuple[str, ...]], ...]:
         """The fixes that worked for what fails here, the surest first, with their patterns.
@@ -158,6 +173,11 @@ def aims(uses: Iterable[Use]) -> tuple[str, ...]:
 def has(use: Use, answers: Mapping[str, Json]) -> bool:
     """Whether a use has all of these answers."""
     return all(name in use.answers and use.answers[name] == answers[name] for name in answers)
+
+
+def is_slow(use: Use, check: Check) -> bool:
+    """Whether a check of a use took longer than it may."""
+    return any(each.check == check.name and each.ended_by in SLOW for each in use.failed)
 
 
 class _Uses(Record):
