@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -316,7 +317,30 @@ def gate_rows(found: Found) -> list[Row]:
     """What the gate releases, beside what GEPA's rule accepts of the same candidates."""
     rows = [_false_releases_row(found), _looks_row(found)]
     rows += [_power_row(name, each) for name, each in found["better"].items()]
-    return [*rows, *(_harm_row(name, each) for name, each in found["worse"].items())]
+    rows += [_harm_row(name, each) for name, each in found["worse"].items()]
+    return [*rows, *_quicker_rows(found.get("quicker", {}))]
+
+
+def _quicker_rows(found: Found) -> list[Row]:
+    """What the gate releases of candidates that are to be quicker."""
+    return [
+        Row(
+            what=f"gate, {_QUICKER[kind][0]} ({name})",
+            bar=_QUICKER[kind][1],
+            measured=f"{each['released']:.1%} released, of {each['campaigns']:,}; decided after "
+            f"{each['pairs_median']:.0f} pairs (median), {each['pairs_90']:.0f} (90 %)",
+            met=kind == "better" or each["released"] <= 0.05,
+        )
+        for kind, names in found.items()
+        for name, each in names.items()
+    ]
+
+
+_QUICKER: dict[str, tuple[str, str]] = {
+    "equal": ("to be quicker: campaigns with a false release", "at most 5 %"),
+    "better": ("to be quicker: a quicker candidate is released", "none"),
+    "worse": ("to be quicker: a candidate that does harm, or too little", "at most 5 %"),
+}
 
 
 def _false_releases_row(found: Found) -> Row:
@@ -380,6 +404,22 @@ def _harm_row(name: str, each: Found) -> Row:
     )
 
 
+def faults_rows(found: Found) -> list[Row]:
+    """What came of each fault that was injected."""
+    every = found["faults"].values()
+    ends = Counter(each["ends"] for each in every)
+    return [
+        Row(
+            what=f"{len(every)} faults injected into improving: each ends in the old version, a "
+            "proven new one, or what a person wrote, whole to the last byte",
+            bar="all",
+            measured=f"{sum(each['met'] for each in every)}: the old version {ends['old']}, a "
+            f"proven new one {ends['new']}, a person's edit {ends['edit']}",
+            met=all(each["met"] for each in every),
+        )
+    ]
+
+
 def _under(what: str, seconds: float, bar: float, beside: str = "") -> Row:
     measured = f"{seconds:.2f} s" + (f" ({beside})" if beside else "")
     return Row(what=what, bar=f"under {bar:g} s", measured=measured, met=seconds < bar)
@@ -398,5 +438,6 @@ ROWS: dict[str, Callable[[Found], list[Row]]] = {
     "recall": recall_rows,
     "upgrade": upgrade_rows,
     "gate": gate_rows,
+    "faults": faults_rows,
 }
 """The benchmarks, and how each becomes rows of the table."""
