@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
+from pathlib import Path
 
-from cultivar.bus.base import Bus
+from cultivar.bus.base import Bus, BusUnavailableError, Message, Published
+from cultivar.bus.local import LocalBus
 from cultivar.errors import StoreUnavailableError
 from cultivar.learning.hub.hub import Hub, HubSettings
-from cultivar.learning.hub.limits import Limits
 from cultivar.learning.hub.store import HubStore, Ingested
 from cultivar.learning.telling.messages import GenerationMessage
-from cultivar.testing.clock import SteppedClock
 from cultivar.testing.hubs import Places, counted, messages, told, wait_for
 
 
@@ -27,13 +27,16 @@ class Down(HubStore):
         return super().ingest(messages)
 
 
-def test_what_is_given_back_may_be_taken_again() -> None:
-    clock = SteppedClock()
-    limits = Limits(rate=2, burst=3, now=clock.time.now)
-    assert all(limits.allow("one") for _ in range(3))
-    limits.give_back({"one": 2, "two": 5})
-    assert [limits.allow("one") for _ in range(3)] == [True, True, False]
-    assert [limits.allow("two") for _ in range(4)] == [True, True, True, False]
+class Mute(LocalBus):
+    """A bus that takes no dead letters for a while."""
+
+    refusals = 2
+
+    def publish_all(self, messages: Iterable[Message]) -> Published:
+        if self.refusals:
+            self.refusals -= 1
+            raise BusUnavailableError("It takes nothing.")
+        return super().publish_all(messages)
 
 
 def test_a_database_that_is_down_uses_up_nobodys_limit(places: Places, bus: Bus) -> None:
@@ -45,3 +48,16 @@ def test_a_database_that_is_down_uses_up_nobodys_limit(places: Places, bus: Bus)
         bus.publish_all(messages([told(n) for n in range(8)]))
         assert wait_for(lambda: counted(store) == 8)
         assert hub.metrics["limited"] == store.refusals == 0
+
+
+def test_what_was_counted_takes_nobody_s_limit_when_it_comes_again(tmp_path: Path) -> None:
+    file = tmp_path / "bus.db"
+    with (
+        closing(HubStore(f"sqlite:///{tmp_path / 'hub.db'}")) as store,
+        closing(LocalBus(file)) as bus,
+        closing(Mute(file)) as hubs,
+        closing(Hub(hubs, store, HubSettings(rate=0.001, burst=5))) as hub,
+    ):
+        bus.publish_all(messages([told(n) for n in range(8)]))
+        assert wait_for(lambda: hub.metrics["dead_lettered"] == 3)
+        assert (hub.metrics["limited"], counted(store), hubs.refusals) == (3, 5, 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Final
 
 _REMEMBERED: Final = 10_000
@@ -37,13 +37,6 @@ class Limits:
                 self._forget(now)
             self._buckets[instance_id] = (left - allowed, now)
         return allowed
-
-    def give_back(self, taken: Mapping[str, int]) -> None:
-        """Put back how many tokens of each instance were taken for messages that come again."""
-        with self._lock:
-            now = self._now()
-            for each, tokens in taken.items():
-                self._buckets[each] = (min(self._burst, self._left(each, now) + tokens), now)
 
     def _left(self, instance_id: str, now: float) -> float:
         left, at = self._buckets.get(instance_id, (self._burst, now))

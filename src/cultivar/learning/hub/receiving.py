@@ -30,6 +30,9 @@ _LONGEST: Final = 900
 _REMEMBERED: Final = 4096
 """Names that are remembered: a batch tells mostly of the same ones."""
 
+_HEARD: Final = 50_000
+"""Of so many of the latest messages it is known that they were heard."""
+
 _OLDEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -67,6 +70,7 @@ class Receiver:
     ) -> None:
         self._bus, self._store, self._limits = bus, store, limits
         self._metrics, self._changed = metrics, changed
+        self._heard: dict[int, None] = {}
         self._last: tuple[int, float] = (0, 0.0)
 
     def lag(self, full: int) -> float:
@@ -86,19 +90,16 @@ class Receiver:
         letters: list[tuple[Message, _Letter]] = []
         for each in batch:
             try:
-                good.append(self._read(each.message))
+                good.append(self._read(each))
             except _Letter as letter:
                 letters.append((_letter(each, str(letter)), letter))
-        try:
-            ingested = self._store.ingest(good)
-            self._bury(letters)
-        except BaseException:  # all of it comes again, and is no more than it was
-            self._limits.give_back(Counter(each.instance_id for each in good))
-            raise
+        ingested = self._store.ingest(good)
+        self._bury(letters)
         self._note(ingested, len(batch), good)
         self._metrics.worked(time.monotonic() - began)
 
-    def _read(self, message: Message) -> GenerationMessage:
+    def _read(self, delivery: Delivery) -> GenerationMessage:
+        message = delivery.message
         sender = _sender(message.subject)
         try:
             found = decoded(message.data, sender)
@@ -107,9 +108,20 @@ class Receiver:
         _refuse_odd(found)
         if self._store.retention.has_forgotten(found):
             raise _Letter("it is older than what the hub keeps", "too_old")
-        if not self._limits.allow(found.instance_id):
+        if not self._hears(delivery.sequence, found.instance_id):
             raise _Letter(f"{found.instance_id!r} sends more than is heard of one", "limited")
         return found
+
+    def _hears(self, sequence: int, instance_id: str) -> bool:
+        """Whether a message is heard; one that comes again is no more than it was."""
+        if sequence in self._heard:
+            return True
+        if not self._limits.allow(instance_id):
+            return False
+        if len(self._heard) >= _HEARD:
+            del self._heard[next(iter(self._heard))]
+        self._heard[sequence] = None
+        return True
 
     def _bury(self, letters: Sequence[tuple[Message, _Letter]]) -> None:
         if not letters:
