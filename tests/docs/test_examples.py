@@ -94,7 +94,9 @@ def _environment(folder: Path) -> dict[str, str]:
     git = {"GIT_CONFIG_GLOBAL": str(folder.parent / "gitconfig"), "GIT_CONFIG_NOSYSTEM": "1"}
     (folder.parent / "gitconfig").write_text("[user]\n\tname = Ada\n\temail = ada@example.com\n")
     path = f"{commands}:{os.environ['PATH']}:/usr/sbin"
-    return {**os.environ, **git, "PATH": path, "TERM": "dumb", "COLUMNS": "160"}
+    # Counting the lines that they run would take the pages half as long again.
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+    return {**ours, **git, "PATH": path, "TERM": "dumb", "COLUMNS": "160"}
 
 
 def blocks_of(page: Path) -> Iterator[Block]:
