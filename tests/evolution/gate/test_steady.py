@@ -9,6 +9,7 @@ from cultivar.evals.comparing.pairing import Pairs, pair_up
 from cultivar.evolution.gate.judging import cases_to_repeat, judge
 from cultivar.evolution.gate.limits import GateSettings, share_of_error
 from cultivar.lifecycle import TrialCase
+from cultivar.record import replace
 from cultivar.testing.outcomes import cases_of, tried
 
 
@@ -163,3 +164,34 @@ def test_a_suite_larger_than_the_most_trials_still_has_its_wins_confirmed() -> N
     assert judge(_pairs(old, new), 1, settings).decision == "continue"
     often = {**old, "a": "FFFF"}, {**new, "a": "PPPP"}
     assert judge(_pairs(*often), 1, settings).decision == "release"
+
+
+def _limited(new: dict[str, str], *limited: str) -> Pairs:
+    """Pairs of two cases, one of which failed before; a limit ended the new version in some."""
+    results = tried("new", new)
+    ended = [
+        replace(each, limited=each.case_id in limited and each.verdict == "failed")
+        for each in results
+    ]
+    old = {"a": "F" * len(new["a"]), "z": "P" * len(new["z"])}
+    return pair_up(tried("old", old), ended, cases_of(old))
+
+
+def test_a_case_that_only_a_limit_made_lost_is_tried_again_before_it_counts() -> None:
+    once = _limited({"a": "P", "z": "F"}, "z")
+    assert judge(once, 1, noisy=False).decision == "continue"
+    assert cases_to_repeat(once, 1, noisy=False) == ("z",)
+    assert judge(_limited({"a": "P", "z": "F"}), 1, noisy=False).decision == "reject"
+    assert judge(_limited({"a": "P", "z": "FF"}, "z"), 1, noisy=False).decision == "reject"
+    assert judge(_limited({"a": "P", "z": "FP"}, "z"), 1, noisy=False).decision == "release"
+
+
+def test_what_a_limit_ended_once_and_never_again_makes_nothing_better() -> None:
+    verdict = judge(_limited({"a": "F", "z": "FP"}, "z"), 1, noisy=False)
+    assert (verdict.decision, verdict.sentence[:11]) == ("reject", "Not better:")
+
+
+def test_a_quicker_version_that_a_limit_ended_once_is_tried_again() -> None:
+    pairs = _limited({"a": "F", "z": "F"}, "z")
+    assert judge(pairs, 1, noisy=False, kind="slow").decision == "continue"
+    assert cases_to_repeat(pairs, 1, noisy=False) == ("z",)

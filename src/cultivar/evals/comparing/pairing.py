@@ -33,7 +33,7 @@ class CasePairs:
     """What two versions did on one case, counted."""
 
     __slots__ = (
-        *("after", "before", "gain", "id", "losses"),
+        *("after", "before", "gain", "id", "limited", "losses"),
         *("pairs", "refused", "sealed", "slice", "tried", "wins"),
     )
 
@@ -47,6 +47,8 @@ class CasePairs:
         self.before = self.after = 0
         """How often each version passed."""
         self.wins = self.losses = 0
+        self.limited = 0
+        """Losses where a limit ended the new version, which a busy machine may be to blame for."""
         self.refused = 0
         """How often the new version refused what the old one failed with."""
         self.gain = 0.0
@@ -249,6 +251,7 @@ class Pairs:
         if self.measure == "score":
             change = min(1.0, max(-1.0, after.score - before.score))
         case.count(*passed, change)
+        case.limited += passed[0] and not passed[1] and after.limited
         case.refused += after.refused and not before.refused and not any(passed)
         self.changes.setdefault(case.slice, Counter())[change] += 1
         if all(passed):  # what fails early is quick and cheap, which is no merit

@@ -17,7 +17,7 @@ from cultivar.evolution.gate.grounds import Grounds
 from cultivar.evolution.gate.limits import GateSettings, share_of_error
 from cultivar.evolution.gate.noisy import judge_noisy
 from cultivar.evolution.gate.saving import SAVINGS, judge_saving
-from cultivar.evolution.gate.steady import judge_steady, unconfirmed
+from cultivar.evolution.gate.steady import judge_steady, overrun, unconfirmed
 from cultivar.lifecycle import GateVerdict, OpportunityKind
 
 _OFTEN: Final = 3
@@ -85,7 +85,8 @@ def cases_to_repeat(
     """
     error = (settings or GateSettings()).error * _part(number, noisy)
     varies = pairs.varies if noisy is None else noisy
-    if not varies and noisy is None and (differing := unconfirmed(pairs, error)):
+    differing = unconfirmed(pairs, error) if noisy is None else overrun(pairs)
+    if not varies and differing:
         return tuple(case.id for case in differing)
     most = max((case.tried for case in pairs.cases.values()), default=0)
     lagging = [case.id for case in pairs.cases.values() if case.tried < most or not case.pairs]

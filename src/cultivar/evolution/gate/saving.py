@@ -13,13 +13,13 @@ from typing import Final
 
 from cultivar.evals.comparing.aspects import Standing, change_of, saved
 from cultivar.evals.comparing.betting import Counts, average, chance, highest, log_wealth, mirrored
-from cultivar.evals.comparing.pairing import Aspect
+from cultivar.evals.comparing.pairing import Aspect, CasePairs
 from cultivar.evals.comparing.steadiness import confidence_beyond
 from cultivar.evals.comparing.wording import counted, percent
 from cultivar.evolution.gate.grounds import Grounds
 from cultivar.evolution.gate.guarding import NAMES, standings
 from cultivar.evolution.gate.slicing import SliceStanding, slice_standings, steady_losses
-from cultivar.evolution.gate.steady import losing, mended, unconfirmed
+from cultivar.evolution.gate.steady import losing, mended, overrun, unconfirmed
 from cultivar.lifecycle import Decision, GateVerdict, OpportunityKind
 
 SAVINGS: Final[Mapping[OpportunityKind, Aspect]] = {"slow": "seconds", "costly": "money"}
@@ -76,15 +76,22 @@ class _Saving:
         if pairs.untried or not pairs.cases:
             tail = f"{pairs.untried:,} of {counted(len(pairs.cases), 'case')} still to be tried"
             return self._say("continue", f"Not clear yet: {self._both()}; {tail}.")
-        sure = self.varies or self.grounds.certain
-        again = [] if sure else [e for e in unconfirmed(pairs, self.grounds.error) if e.losses]
-        if again:
+        if again := self._to_try_again():
             tail = f"{counted(len(again), 'case')} that got worse must be tried again"
             return self._say("continue", f"Not clear yet: {self._both()}; {tail}.")
         if self.compared.told or self.compared.apart:
             return None
         why = f"there is no {NAMES[self.aspect]} to compare where both versions pass"
         return self._say("reject", f"Not shown: {why}.")
+
+    def _to_try_again(self) -> tuple[CasePairs, ...]:
+        """The cases that got worse, and may have done so by accident."""
+        if self.varies:
+            return ()
+        if self.grounds.certain:
+            return overrun(self.grounds.pairs)
+        found = unconfirmed(self.grounds.pairs, self.grounds.error)
+        return tuple(each for each in found if each.losses)
 
     def _open(self) -> GateVerdict | None:
         """What is not shown yet, and whether to try on."""

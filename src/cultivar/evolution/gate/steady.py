@@ -17,7 +17,8 @@ _FORBIDDEN = 3
 """So many cases that failed must be refused to be worth it, where nothing else gets better."""
 
 _TWICE = 2
-"""So often a case has to be lost to count as lost, where nobody says that results do not vary."""
+"""So often a case has to be lost to count as lost, where nobody says that results do not vary, or
+where only a limit ended it."""
 
 
 def judge_steady(grounds: Grounds) -> GateVerdict:
@@ -45,6 +46,15 @@ def unconfirmed(pairs: Pairs, error: float) -> tuple[CasePairs, ...]:
     )
 
 
+def overrun(pairs: Pairs) -> tuple[CasePairs, ...]:
+    """The cases that only a limit made lost, and that were tried once.
+
+    Args:
+        pairs: What both versions did.
+    """
+    return tuple(case for case in pairs.tried if case.limited and case.pairs < _TWICE)
+
+
 def losing(grounds: Grounds) -> GateVerdict | None:
     """Why it is rejected, if it loses cases, whatever else it does.
 
@@ -52,7 +62,11 @@ def losing(grounds: Grounds) -> GateVerdict | None:
         grounds: What was tried.
     """
     least = 1 if grounds.certain else _TWICE
-    lost = [case for case in grounds.pairs.tried if case.losses and case.pairs >= least]
+    lost = [
+        case
+        for case in grounds.pairs.tried
+        if case.losses and case.pairs >= least and _is_no_accident(case)
+    ]
     if not lost:
         return None
     fail = "fails" if len(lost) == 1 else "fail"
@@ -78,15 +92,15 @@ def _wanting(grounds: Grounds) -> GateVerdict | None:
     if pairs.untried or not pairs.cases:
         sentence = f"Not clear yet: {counted(pairs.untried, 'case')} of {len(pairs.cases):,} are "
         return grounds.verdict("continue", f"{sentence}still to be tried.")
-    forbids = grounds.certain and grounds.sums.refused >= _FORBIDDEN
-    if not forbids and not any(case.wins or case.losses for case in pairs.tried):
-        sentence = f"Not better: of {counted(len(pairs.cases), 'case')} the same ones pass."
-        return grounds.verdict("reject", sentence)
-    again = () if grounds.certain else unconfirmed(pairs, grounds.error)
+    again = overrun(pairs) if grounds.certain else unconfirmed(pairs, grounds.error)
     if again:
         differ = f"{counted(len(again), 'case')} that {'differs' if len(again) == 1 else 'differ'}"
         sentence = f"Not clear yet: {grounds.counts}; {differ} must be tried again."
         return grounds.verdict("continue", sentence)
+    forbids = grounds.certain and grounds.sums.refused >= _FORBIDDEN
+    if not forbids and not grounds.sums.wins:
+        sentence = f"Not better: of {counted(len(pairs.cases), 'case')} the same ones pass."
+        return grounds.verdict("reject", sentence)
     return None
 
 
@@ -132,6 +146,11 @@ def mended(grounds: Grounds) -> str:
     return (
         f"{won:,} of {counted(failed, 'case')} that failed {'passes' if won == 1 else 'pass'} now"
     )
+
+
+def _is_no_accident(case: CasePairs) -> bool:
+    """Whether it failed of itself, or a limit ended it each of several times."""
+    return case.losses > case.limited or case.limited >= _TWICE
 
 
 def _named(case: CasePairs) -> str:
