@@ -1,4 +1,7 @@
-"""Improves the template with a model; in this demonstration one that says what it was told to."""
+"""Improves the template with a model; in this demonstration one that says what it was told to.
+
+What a model wrote waits for a person, who releases it with `cultivar approve`.
+"""
 
 from __future__ import annotations
 

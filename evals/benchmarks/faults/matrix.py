@@ -209,7 +209,9 @@ PLACES: Final = (
         "",
         partial(places.sandbox_breaks, times=6),
     ),
-    _fault("model-down", "the model is down, later it answers", "new", "", places.model_down),
+    _fault(
+        "model-down", "the model is down, later it answers", "old", "1 waiting", places.model_down
+    ),
     _fault("clock-back", "the clock goes back a day", "old", "", places.clock_back),
     _fault("two-loops", "two runs at once", "new", "", places.two_loops),
 )

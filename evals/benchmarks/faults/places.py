@@ -97,7 +97,7 @@ def _experiments(scene: Scene) -> tuple[Experiment, ...]:
 
 
 def model_down(grounds: Grounds) -> Outcome:
-    """The model cannot be reached; later it answers."""
+    """The model cannot be reached; later it answers, and what it wrote waits for a person."""
     scene = grounds.template()
     down = ModelUnavailableError("The model cannot be reached.", "Try again later.")
     said = scene.improved({Provider: ScriptedModel(down)})

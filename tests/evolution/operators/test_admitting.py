@@ -10,6 +10,12 @@ from cultivar.tool import Case, Characteristics
 from cultivar.tree import Entry, Tree, text_entry
 
 SOURCE = """\
+# /// script
+# dependencies = [
+#     "one",
+# ]
+# ///
+
 from cultivar import Case, Characteristics, tool
 
 CASES = (Case(input={"a": 417}, expected_output=1),)
@@ -33,6 +39,8 @@ REFUSED = [
     ("def acts(", "def acts(c, ", "its parameters"),
     ("def acts(", "def other(", "no function 'acts'"),
     ("return helps(a) / b", "return (", "does not parse"),
+    ("# ]\n", '#     "another",\n# ]\n', "says it needs"),
+    ("# ///\n\n", "# ///\n# ///\n\n", "says it needs"),
     ("return helps(a) / b", "return 1 if a == 417 else 2", "by heart"),
     ("    return a\n", "    return a\n\n\nCASES += ()\n", "changes its own cases"),
 ]

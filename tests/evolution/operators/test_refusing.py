@@ -125,7 +125,21 @@ def test_what_a_project_is_called_is_no_matter_of_how_it_is_looked_at() -> None:
     assert reason("pyproject.toml.jinja", 'version = "1"', 'version = "2"') == ""
 
 
-@pytest.mark.parametrize("way_out", ["os._exit(0)", "sys.exit()", "raise SystemExit", "exit(0)"])
+WAYS_OUT = [
+    "os._exit(0)",
+    "os.execv('/bin/true', ['true'])",
+    "os.execlp('true', 'true')",
+    "sys.exit()",
+    "sys.exit(False)",
+    "sys.exit(None)",
+    "raise SystemExit",
+    "exit(0)",
+    "quit()",
+    "quit(False)",
+]
+
+
+@pytest.mark.parametrize("way_out", WAYS_OUT)
 def test_a_way_out_that_looks_like_success_is_refused(way_out: str) -> None:
     assert "say nothing" in reason("app.py.jinja", "NAME", f"{way_out}\nNAME")
 

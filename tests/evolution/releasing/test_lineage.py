@@ -29,6 +29,8 @@ def on_top_of(
     [
         (("guard", "import"), "release", False),
         (("guard", "model"), "release", True),
+        (("known-fix",), "release", True),
+        (("known-fix", "import"), "release", True),
         (("model", "guard"), "release", True),
         (("model", "guard", "import"), "release", True),
         (("model", "guard"), "reject", False),

@@ -44,7 +44,8 @@ _ASSERTION: Final = re.compile(
 )
 _SKIP: Final = re.compile(
     r"\b(?:skip|skipif|skipIf|skipUnless|skipTest|xfail|importorskip|expectedFailure)\b"
-    r"|\bos\._exit\b|\bsys\.exit\(\s*0?\s*\)|\bSystemExit\(?\s*0?\s*\)?|(?<![.\w])exit\(\s*0?\s*\)"
+    r"|\bos\._exit\b|\bos\.exec[lv]\w*|\bsys\.exit\(\s*(?:0|None|False)?\s*\)"
+    r"|\bSystemExit\(?\s*0?\s*\)?|(?<![.\w])(?:exit|quit)\(\s*(?:0|None|False)?\s*\)"
     r"|#\s*(?:noqa|type:\s*ignore|pyright:\s*ignore|nosec|pragma:\s*no\s*cover)|@ts-ignore|it\.skip"
 )
 """What makes a test, or what looks at the code, say nothing."""

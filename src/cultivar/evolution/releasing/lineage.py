@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from cultivar.ledger.improvements import ExperimentQuery, ExperimentStore
-from cultivar.lifecycle import MODEL, Experiment
+from cultivar.lifecycle import OF_MODELS, Experiment
 
 _MOST: Final = 10_000
 
@@ -39,4 +39,4 @@ def passed(experiment: Experiment) -> bool:
 def has_code_of_a_model(experiment: Experiment, store: ExperimentStore) -> bool:
     """Whether a model wrote some of its candidate that no person has approved yet."""
     made = (*below(experiment, store), experiment)
-    return any(each.candidate.operator == MODEL for each in made)
+    return any(each.candidate.operator in OF_MODELS for each in made)

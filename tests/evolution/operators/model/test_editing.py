@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from cultivar.lifecycle import KNOWN_FIX
 from cultivar.llm.scripted import Line, ScriptedModel
-from cultivar.model import Json
+from cultivar.model import Edit, Fix, Json
 from cultivar.testing.workrooms import OpenWorkroom, Workroom
 
 COPIER = """\
@@ -32,10 +33,12 @@ def reply(*edits: Json) -> dict[str, Json]:
     return {"cause": "It takes an odd size away.", "change": "divides by the size", "edits": edits}
 
 
-def failing_room(workroom: OpenWorkroom, model: ScriptedModel) -> Workroom:
+def failing_room(
+    workroom: OpenWorkroom, model: ScriptedModel | None = None, **files: str
+) -> Workroom:
     """A template that fails with every odd size, which no operator knows how to mend."""
-    files = {"copier.yml": COPIER, "app.py.jinja": APP, "test_app.py": TESTS}
-    room = workroom(files, model)
+    own = {"copier.yml": COPIER, "app.py.jinja": APP, "test_app.py": TESTS}
+    room = workroom({**own, **files}, model)
     for size in (1, 3, 5, 7, 9):
         room.use(8, size=size, title="the ledger of lost umbrellas")
     for size in (2, 4, 6, 8):
@@ -117,3 +120,49 @@ def test_a_fault_that_no_operator_knows_is_mended_by_a_model_and_proven(
     assert [each.candidate.operator for each in better] == ["model"]
     assert better[0].verdict is not None
     assert better[0].verdict.after == 1.0
+
+
+SCRIPT = {
+    "check.sh": "set -e\npython3 test_app.py\n",
+    "copier.yml": COPIER.replace("run: python3 test_app.py", "run: sh check.sh"),
+}
+
+
+def test_a_model_does_not_edit_what_its_check_runs(workroom: OpenWorkroom) -> None:
+    cheat = {"path": "check.sh", "search": "test_app.py", "replace": "--version"}
+    made = failing_room(workroom, ScriptedModel(reply(cheat)), **SCRIPT).candidates()
+    assert made.candidates == ()
+    assert "edits 'check.sh', by which the check 'runs' goes" in made.refused[0].reason
+
+
+def test_what_a_check_runs_is_not_edited_by_way_of_what_makes_it(workroom: OpenWorkroom) -> None:
+    part = {"steps.txt": SCRIPT["check.sh"], "check.sh.jinja": "{% include 'steps.txt' %}"}
+    cheat = {"path": "steps.txt", "search": "test_app.py", "replace": "--version"}
+    files = {"copier.yml": SCRIPT["copier.yml"], **part}
+    made = failing_room(workroom, ScriptedModel(reply(cheat)), **files).candidates()
+    assert made.candidates == ()
+    assert "edits 'check.sh', by which the check 'runs' goes" in made.refused[0].reason
+
+
+def test_what_a_model_wrote_waits_for_a_person_however_automatic_all_is(
+    workroom: OpenWorkroom,
+) -> None:
+    room = failing_room(workroom, ScriptedModel(reply(MENDED)))
+    done = room.cultivar.improve(real=True, automatic=True)
+    assert [each.status for each in done.experiments] == ["waiting"]
+    assert (done.releases, room.tree.text("app.py.jinja")) == ((), APP)
+    room.cultivar.approve(done.experiments[0].id, by="ada", real=True)
+    assert "return 10 // size" in room.tree.text("app.py.jinja")
+
+
+def test_a_fix_that_was_learned_from_a_model_s_draft_waits_for_a_person(
+    workroom: OpenWorkroom,
+) -> None:
+    room = failing_room(workroom)
+    head = "def share(size):\n"
+    edit = Edit(path="app.py", search=head, replace=f"{head}    return 10 // size\n")
+    room.learn(Fix(id="learned", description="no odd size is taken away", edits=(edit,)))
+    done = room.cultivar.improve(real=True, automatic=True)
+    found = {(each.candidate.operator, each.status) for each in done.experiments}
+    assert (KNOWN_FIX, "waiting") in found
+    assert (done.releases, room.tree.text("app.py.jinja")) == ((), APP)

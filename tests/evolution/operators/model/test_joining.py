@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from cultivar.evolution.operators.base import Proposed
 from cultivar.evolution.operators.model.joining import joined
-from cultivar.lifecycle import MODEL
+from cultivar.lifecycle import KNOWN_FIX, MODEL
 from cultivar.tree import Tree, text_entry
 
 TEXT = "one\ntwo\nthree\nfour\nfive\nsix\n"
@@ -33,6 +35,7 @@ def test_two_ways_to_mend_the_same_are_not_joined() -> None:
     assert list(joined(PARENT, made)) == []
 
 
-def test_what_a_model_wrote_stays_a_model_s_when_it_is_joined() -> None:
-    made = (proposed("one", "1", "a", MODEL), proposed("six", "6", "b"))
+@pytest.mark.parametrize("operator", [MODEL, KNOWN_FIX])
+def test_what_a_model_wrote_stays_a_model_s_when_it_is_joined(operator: str) -> None:
+    made = (proposed("one", "1", "a", operator), proposed("six", "6", "b"))
     assert [each.operator for each in joined(PARENT, made)] == [MODEL]

@@ -7,7 +7,7 @@ from itertools import combinations, islice
 from typing import Final
 
 from cultivar.evolution.operators.base import Proposed
-from cultivar.lifecycle import MODEL
+from cultivar.lifecycle import MODEL, OF_MODELS
 from cultivar.tree import Tree
 from cultivar.upgrade.merging.base import Policy, Trees
 from cultivar.upgrade.merging.ladder import merge
@@ -42,7 +42,7 @@ def _pairs(parent: Tree, made: Sequence[Proposed]) -> Iterator[Proposed]:
         tree = _merged(parent, one.tree, other.tree)
         if tree is not None:
             yield Proposed(
-                operator=MODEL if MODEL in {one.operator, other.operator} else OPERATOR,
+                operator=MODEL if OF_MODELS & {one.operator, other.operator} else OPERATOR,
                 tree=tree,
                 description=f"{one.description} {other.description}",
                 aims_at=tuple(dict.fromkeys((*one.aims_at, *other.aims_at))),

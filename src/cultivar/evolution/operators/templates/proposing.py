@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TypeAlias
 
 from cultivar.errors import TemplateError
+from cultivar.evals.trying.base import Subject
 from cultivar.evolution.campaigns.workbench import Workbench
 from cultivar.evolution.operators.base import Proposed
+from cultivar.evolution.operators.model.bounds import marks_itself, out_of_bounds
 from cultivar.evolution.operators.model.joining import joined
 from cultivar.evolution.operators.refusing import Limits, silenced, why_not
 from cultivar.evolution.operators.templates.carrying import Carried, carried
@@ -18,7 +20,7 @@ from cultivar.evolution.operators.templates.remedies import Remedy, remedies
 from cultivar.evolution.operators.templates.study import Study, aims, study_of
 from cultivar.evolution.roles import Candidates, ImprovementOrder, Refusal
 from cultivar.generation.fixes import fix_between
-from cultivar.lifecycle import Candidate
+from cultivar.lifecycle import MODEL, Candidate
 from cultivar.record import replace
 
 Ask: TypeAlias = Callable[[Study], "Iterator[Proposed | Refusal]"]
@@ -142,7 +144,19 @@ def _limits(study: Study) -> Limits:
 
 def _why_not(proposed: Proposed, study: Study) -> str:
     limits = replace(_limits(study), forbids=proposed.forbids)
-    return why_not(study.subject.tree, proposed.tree, limits) or _made_less(proposed, study)
+    return (
+        why_not(study.subject.tree, proposed.tree, limits)
+        or _beyond_a_model(proposed, study)
+        or _made_less(proposed, study)
+    )
+
+
+def _beyond_a_model(proposed: Proposed, study: Study) -> str:
+    """Why a model may not do that, which others may."""
+    if proposed.operator != MODEL:
+        return ""
+    subject = Subject(artifact=study.subject.artifact, tree=proposed.tree)
+    return out_of_bounds(study.template, study.bench.place.template(subject))
 
 
 def _made_less(proposed: Proposed, study: Study) -> str:
@@ -159,5 +173,9 @@ def _made_less(proposed: Proposed, study: Study) -> str:
         if gone:
             return f"It makes {gone[0]!r} no more."
         if why := silenced(use.tree, made.tree):
+            return why
+        if proposed.operator == MODEL and (
+            why := marks_itself(study.template.checks, use.tree, made.tree)
+        ):
             return why
     return ""

@@ -16,6 +16,7 @@ from cultivar.errors import EnvironmentUnavailableError, UnsafeError
 from cultivar.evolution.operators.templates.idling import Idle
 from cultivar.evolution.operators.templates.study import Study, is_slow
 from cultivar.generation.fixes import apply_edits
+from cultivar.lifecycle import KNOWN_FIX
 from cultivar.model import Edit
 from cultivar.record import Record
 from cultivar.tree import Tree, text_entry
@@ -52,7 +53,7 @@ def remedies(study: Study) -> Iterator[Remedy]:
         if fix.edits:
             mend = partial(_edited, fix.edits)
             yield Remedy(
-                operator="known-fix",
+                operator=KNOWN_FIX,
                 mend=mend,
                 words=f"a known fix: {fix.description}",
                 patterns=patterns,

@@ -7,13 +7,18 @@ parameters as its parent, in the same one file.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable
+from typing import Final
 
 from cultivar.evals.trying.spelling import canonical, spelled
 from cultivar.evals.trying.tool_uses import Described, Inputs
 from cultivar.evolution.operators.tools.copying import copied_value
 from cultivar.tool import Case
 from cultivar.tree import Tree
+
+_METADATA: Final = re.compile(r"^# ///.*$(?:\n#.*$)*", re.MULTILINE)
+"""What a script says of what it needs, which is fetched before it runs."""
 
 
 def why_not(name: str, before: Tree, after: Tree, inputs: Iterable[Inputs] = ()) -> str:
@@ -38,6 +43,8 @@ def why_not(name: str, before: Tree, after: Tree, inputs: Iterable[Inputs] = ())
         modules = ast.parse(old), ast.parse(new)
     except (SyntaxError, ValueError, RecursionError) as error:
         return f"It does not parse: {error}."
+    if _METADATA.findall(old) != _METADATA.findall(new):
+        return "It changes what its script says it needs, which a person decides."
     if copied := copied_value(old, new, inputs):
         return f"It knows a case by heart: it looks for {copied}."
     return _changed(name, *modules)
