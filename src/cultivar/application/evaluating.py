@@ -78,7 +78,12 @@ def place_of(services: Services) -> Place:
     if model in NO_MODEL:
         return Place(context=Context(services=services))
     prompts = services.need(Definitions).prompts("inferrer")
-    return Place(context=Context(services=services, prompts=prompts), model=model)
+    asked = services.settings.model
+    return Place(
+        context=Context(services=services, prompts=prompts),
+        model=model,
+        asked_with=(asked.temperature, asked.max_tokens, asked.api_base),
+    )
 
 
 def open_executor(name: str, open_place: OpenPlace, workers: int = 0) -> Executor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from itertools import combinations, product
 from pathlib import Path
@@ -100,6 +101,17 @@ def test_too_many_cases_are_refused_with_what_would_be_few(tmp_path: Path) -> No
         cases(tmp_path, f"{{matrix: {{{values}}}}}")
     few = cases(tmp_path, f"{{pairwise: true, matrix: {{{values}}}}}")
     assert 25 <= len(few) <= 50
+
+
+@pytest.mark.parametrize(("factors", "values"), [(40, 300), (2, 60)])
+def test_too_much_to_cover_is_refused_with_what_can_be(
+    factors: int, values: int, tmp_path: Path
+) -> None:
+    listed = ", ".join(f"q{at}: {[*range(values)]}" for at in range(factors))
+    began = time.process_time()
+    with pytest.raises(UsageError, match=r"line 3: The matrix has .* pairs .* fewer values"):
+        cases(tmp_path, f"{{pairwise: true, matrix: {{{listed}}}}}")
+    assert time.process_time() - began < 10
 
 
 def test_what_no_version_asks_is_refused_with_the_nearest(tmp_path: Path, place: Place) -> None:

@@ -121,3 +121,29 @@ def test_the_model_counts_for_the_key_where_it_takes_part(tmp_path: Path) -> Non
         keys = {key_of(prompt(), case_of(holds), 0, each) for each in (place, other)}
         same = {key_of(greeter(), case_of(holds), 0, each) for each in (place, other)}
     assert (len(keys), len(same)) == (2, 1)
+
+
+def test_how_the_model_is_asked_counts_for_the_key_and_for_what_it_said_before(
+    tmp_path: Path,
+) -> None:
+    case = case_of(Assertion(kind="contains", value="x"))
+    ways = [
+        ModelSettings(name="openai/any"),
+        ModelSettings(name="openai/any", temperature=1.0),
+        ModelSettings(name="openai/any", max_tokens=16),
+        ModelSettings(name="openai/any", api_base="http://127.0.0.1:9/v1"),
+    ]
+    keys, runs = set[str](), set[str]()
+    for way in ways:
+        here = OpenPlaceOf(settings=replace(settings_in(tmp_path), model=way))()
+        keys.add(key_of(prompt(), case, 0, here))
+        runs.add(here.run_id(prompt(), case, 0))
+    assert (len(keys), len(runs)) == (len(ways), len(ways))
+
+
+def test_trials_that_share_nothing_ask_the_model_anew(tmp_path: Path) -> None:
+    case = case_of(Assertion(kind="contains", value="first"))
+    with model_of(tmp_path, {"reply": "first"}, {"reply": "second"}) as (place, _):
+        among = [replace(place, among=each) for each in ("one", "one", "another")]
+        told = [try_case(prompt(), case, 0, each).verdict for each in among]
+    assert told == ["passed", "passed", "failed"]

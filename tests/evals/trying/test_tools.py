@@ -59,6 +59,39 @@ def test_the_time_is_that_of_the_call_itself(uses: ToolUses) -> None:
     body = "time.sleep(given)"
     (use,) = used(uses, body, 0.3, more="\ntime.sleep(0.5)\n")
     assert 0.3 <= use.seconds < 0.5
+    assert use.loading >= 0.5
+
+
+def test_work_that_moves_to_where_a_tool_is_loaded_makes_no_trial_of_it_quicker(
+    uses: ToolUses,
+) -> None:
+    tool = subject_of(tool_file("return given") + "\ntime.sleep(0.5)\n")
+    (result,) = try_tool_on(tool, [tool_case({"given": 1})], uses)
+    assert result.seconds >= 0.5
+
+
+PREPARED = """
+
+def seen():
+    found, frame = [], sys._getframe()
+    while frame is not None:
+        found += [name for name, value in frame.f_locals.items() if "a word" in repr(value)]
+        frame = frame.f_back
+    top = __file__.rsplit("/", 2)[0]
+    return found + [each for each in os.listdir(top) if "a word" in read(f"{top}/{each}")]
+
+
+def read(path):
+    return open(path).read() if os.path.isfile(path) else ""
+
+
+SEEN = seen()
+"""
+
+
+def test_a_tool_that_is_loaded_knows_none_of_the_inputs_that_come(uses: ToolUses) -> None:
+    found = used(uses, "return SEEN", *["a word"] * 3, more=f"\nimport sys\n{PREPARED}")
+    assert [each.value for each in found] == [[], [], []]
 
 
 def test_no_use_sees_what_another_left_in_the_tool(uses: ToolUses) -> None:

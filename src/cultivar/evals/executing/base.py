@@ -9,7 +9,7 @@ from cultivar.evals.trying.base import Place, Subject
 from cultivar.evals.trying.place import key_of, try_case
 from cultivar.evals.trying.results import not_verified
 from cultivar.lifecycle import TrialCase, TrialResult
-from cultivar.record import Record
+from cultivar.record import Record, replace
 
 OpenPlace: TypeAlias = Callable[[], Place]
 """Opens the place of one worker, in the worker; so it survives pickling, and equals its copy."""
@@ -28,6 +28,8 @@ class Job(Record):
     """Of its result, as far as is known before; see `key_of`."""
     timed: bool = False
     """Whether its time is compared: it is tried by itself, whatever is known from elsewhere."""
+    among: str = ""
+    """The trials that share results with it; see `Place`."""
 
 
 class Tried(Record):
@@ -63,8 +65,18 @@ class Executor(Protocol):
 
 def do(job: Job, place: Place) -> Tried:
     """Do one job in `place`."""
-    key = key_of(job.subject, job.case, job.repeat, place)
-    return Tried(job=job, result=try_case(job.subject, job.case, job.repeat, place), key=key)
+    here, key = shared(place, job.among), key_for(job, place)
+    return Tried(job=job, result=try_case(job.subject, job.case, job.repeat, here), key=key)
+
+
+def key_for(job: Job, place: Place) -> str:
+    """The key of a job's result, where it is done in `place`; see `key_of`."""
+    return key_of(job.subject, job.case, job.repeat, shared(place, job.among))
+
+
+def shared(place: Place, among: str) -> Place:
+    """The place, for trials that share results among themselves alone; see `Place`."""
+    return replace(place, among=among) if place.among != among else place
 
 
 def deadly(job: Job, why: str) -> Tried:

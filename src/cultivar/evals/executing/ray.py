@@ -72,7 +72,7 @@ class RayExecutor:
             self._ray.shutdown()
 
     def _begin(self, job: Job, subject: Any) -> Any:
-        return self._task.remote(self._open_place, subject, job.case, job.repeat)
+        return self._task.remote(self._open_place, subject, job.case, job.repeat, job.among)
 
     def _ended(self, job: Job, task: Any) -> Tried:
         """What came of a task; Ray has begun it anew where its worker had died."""
@@ -131,11 +131,12 @@ def _known(subject: Subject) -> tuple[str, str, bool]:
 
 
 def _do(
-    open_place: OpenPlace, subject: Subject, case: TrialCase, repeat: int
+    open_place: OpenPlace, subject: Subject, case: TrialCase, repeat: int, among: str
 ) -> tuple[_Done | None, Exception | None]:
     """Do one job in a worker; an error goes back as it is, where Ray would wrap it."""
     try:
-        tried = do(Job(subject=subject, case=case, repeat=repeat), _place(open_place))
+        job = Job(subject=subject, case=case, repeat=repeat, among=among)
+        tried = do(job, _place(open_place))
     except Exception as error:  # it is raised where the job came from
         return None, error
     return (tried.result, tried.key), None

@@ -12,9 +12,8 @@ from itertools import zip_longest
 from typing import Final
 
 from cultivar.errors import UnavailableError
-from cultivar.evals.executing.base import Executor, Job, Tried, do
+from cultivar.evals.executing.base import Executor, Job, Tried, do, key_for
 from cultivar.evals.trying.base import Place
-from cultivar.evals.trying.place import key_of
 from cultivar.evals.trying.results import not_verified
 from cultivar.evals.trying.tool_uses import ToolUses
 from cultivar.evals.trying.tools import try_tool_on
@@ -64,9 +63,7 @@ class Together:
     def _tried(self, jobs: Sequence[Job]) -> list[Tried]:
         results = self._results(jobs)
         return [
-            Tried(
-                job=job, result=result, key=key_of(job.subject, job.case, job.repeat, self._place)
-            )
+            Tried(job=job, result=result, key=key_for(job, self._place))
             for job, result in zip(jobs, results, strict=True)
         ]
 

@@ -7,6 +7,7 @@ with conditions: a row begins with a pair that is missing and with what lets bot
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import combinations, product
 from random import Random
@@ -23,6 +24,10 @@ Choice: TypeAlias = dict[str, int]
 
 Target: TypeAlias = frozenset[tuple[str, int]]
 """One value, or two values of different factors, that a row is to hold."""
+
+MOST_PAIRS: Final = 20_000
+MOST_ROWS: Final = 2_000
+"""What can be covered: so many pairs of values, which take so many rows at least."""
 
 _TRIES: Final = 12
 """Rows that are made for each that is taken."""
@@ -85,10 +90,31 @@ def every_row(factors: Factors) -> Iterator[Row]:
             yield row
 
 
+class Extent(Record):
+    """How much there is to cover."""
+
+    pairs: int
+    """Of values of different factors."""
+    rows: int
+    """That these take at least."""
+
+    @property
+    def is_coverable(self) -> bool:
+        """Whether it is little enough to be covered at all."""
+        return self.pairs <= MOST_PAIRS and self.rows <= MOST_ROWS
+
+
+def extent_of(values: Mapping[str, Sequence[Json]]) -> Extent:
+    """How much there is to cover, without covering it."""
+    counts = sorted(map(len, values.values()), reverse=True)
+    pairs = (sum(counts) ** 2 - sum(count**2 for count in counts)) // 2
+    return Extent(pairs=pairs, rows=math.prod(counts[:2]))
+
+
 def covering(factors: Factors) -> tuple[Row, ...]:
     """Rows that hold every value, and every pair of values, that count together at all.
 
-    The same rows each time.
+    The same rows each time. Ask `extent_of` first: what it takes grows with the pairs.
     """
     luck, missing = Random(0), dict.fromkeys(_targets(factors))
     rows: list[Row] = []

@@ -11,7 +11,17 @@ from typing import Final
 from jinja2 import TemplateSyntaxError, meta
 
 from cultivar.errors import AnswerError, RefusedError, UsageError
-from cultivar.evals.suites.covering import Condition, Factors, Row, covering, every_row
+from cultivar.evals.suites.covering import (
+    MOST_PAIRS,
+    MOST_ROWS,
+    Condition,
+    Extent,
+    Factors,
+    Row,
+    covering,
+    every_row,
+    extent_of,
+)
 from cultivar.evals.suites.suite import CasePlan, Suite, distinct, identified
 from cultivar.generation.workshop import Workshop
 from cultivar.lifecycle import TrialCase
@@ -102,6 +112,7 @@ def _combined(
 
 def _rows(suite: Suite, plan: CasePlan, factors: Factors) -> Sequence[Row]:
     if plan.pairwise:
+        _refuse_too_many(suite, plan, extent_of(factors.values))
         return covering(factors)
     count = math.prod(len(values) for values in factors.values.values())
     if count > _MOST:
@@ -110,6 +121,16 @@ def _rows(suite: Suite, plan: CasePlan, factors: Factors) -> Sequence[Row]:
             f"At most {_MOST:,} are taken; `pairwise: true` takes far fewer.",
         )
     return tuple(every_row(factors))
+
+
+def _refuse_too_many(suite: Suite, plan: CasePlan, extent: Extent) -> None:
+    if not extent.is_coverable:
+        raise UsageError(
+            f"`{suite.file}`, line {plan.line}: The matrix has {extent.pairs:,} pairs of values,"
+            f" which take {extent.rows:,} cases at least.",
+            f"At most {MOST_PAIRS:,} pairs in {MOST_ROWS:,} cases are taken: name fewer values, or"
+            " several cases with some of the inputs each.",
+        )
 
 
 def _refuse_unasked(suite: Suite, plan: CasePlan, templates: Sequence[Template]) -> None:

@@ -50,8 +50,9 @@ def identified(case: TrialCase) -> TrialCase:
 
     Its name, its slice, where it came from and how often it is tried are not part of that.
     """
-    bare = replace(case, id="", name="", slice="", origin="suite", repeats=1)
-    content = json.dumps(to_builtins(bare), sort_keys=True, separators=(",", ":"))
+    bare = to_builtins(replace(case, id="", name="", slice="", origin="suite", repeats=1))
+    del bare["recorded_from"]
+    content = json.dumps(bare, sort_keys=True, separators=(",", ":"))
     return replace(case, id=hashlib.sha256(content.encode("utf-8", "replace")).hexdigest()[:16])
 
 

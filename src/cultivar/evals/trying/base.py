@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
@@ -12,7 +13,7 @@ from cultivar.generation.workshop import Workshop
 from cultivar.ledger.base import CallRecord
 from cultivar.lifecycle import Artifact, TrialCase
 from cultivar.llm.base import ModelDoor
-from cultivar.model import Usage
+from cultivar.model import Json, Usage
 from cultivar.record import Record, field, replace
 from cultivar.templating.reading.loading import parse_template
 from cultivar.tree import Tree
@@ -46,10 +47,14 @@ class Place(Record, dict=True):
     Args:
         context: The services, with the prompts of the inferrer.
         model: The name of the model that takes part; empty: there is none.
+        asked_with: What its replies depend on beside its name.
+        among: The trials that share results and replies, by a word of theirs; empty: all do.
     """
 
     context: Context
     model: str = ""
+    asked_with: tuple[Json, ...] = ()
+    among: str = ""
     _templates: dict[tuple[str, bool], Template] = field(
         default_factory=dict[tuple[str, bool], "Template"]
     )
@@ -83,8 +88,8 @@ class Place(Record, dict=True):
 
     def run_id(self, subject: Subject, case: TrialCase, repeat: int) -> str:
         """Under which the model's calls of one trial are kept, so that none is paid twice."""
-        tried = f"{subject.tree_hash} {case.id} {repeat} {self.model}"
-        return f"trial-{hashlib.sha256(tried.encode()).hexdigest()[:32]}"
+        tried = [subject.tree_hash, case.id, repeat, self.model, self.asked_with, self.among]
+        return f"trial-{hashlib.sha256(json.dumps(tried).encode()).hexdigest()[:32]}"
 
     def usage(self, run_id: str) -> Usage:
         """What the model's calls of one trial took."""

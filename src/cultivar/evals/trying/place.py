@@ -44,6 +44,7 @@ def key_of(subject: Subject, case: TrialCase, repeat: int, place: Place) -> str:
     except UnavailableError:
         return ""
     what = [_FORMAT, subject.artifact.kind, subject.tree_hash, subject.trusted, case.id, repeat]
+    said += [place.among] if place.among else []
     return hashlib.sha256(json.dumps([what, said], sort_keys=True).encode()).hexdigest()
 
 
@@ -97,8 +98,8 @@ def _of_template(subject: Subject, place: Place) -> str:
 
 
 def _with(subject: Subject, case: TrialCase, place: Place) -> list[object]:
-    """The model, where one takes part."""
+    """The model and how it is asked, where one takes part."""
     takes_part = subject.artifact.kind == "prompt" or (
         subject.artifact.kind == "template" and case.task
     )
-    return [place.model] if takes_part and place.model else []
+    return [place.model, place.asked_with] if takes_part and place.model else []

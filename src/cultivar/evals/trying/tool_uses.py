@@ -20,7 +20,12 @@ from cultivar import model
 from cultivar.checking.checks import CheckRunner
 from cultivar.checking.interpreters import find_interpreter
 from cultivar.checking.output import readable
-from cultivar.errors import EnvironmentUnavailableError, SandboxUnavailableError, UnsafeError
+from cultivar.errors import (
+    EnvironmentUnavailableError,
+    RequirementUnavailableError,
+    SandboxUnavailableError,
+    UnsafeError,
+)
 from cultivar.evals.trying import spelling, tool_worker
 from cultivar.evals.trying.spelling import canonical, digest
 from cultivar.model import EndedBy, Json
@@ -76,7 +81,12 @@ class Use(Record):
     """Why there was neither a value nor an exception: it hung, it ended its process, …"""
     unverified: str = ""
     """Why nothing is known of it: its place was down."""
+    lacking: bool = False
+    """Whether that is so because it requires what is not to be had."""
     seconds: float = 0.0
+    """Of the call itself."""
+    loading: float = 0.0
+    """Seconds that loading the tool took before."""
 
     @property
     def succeeded(self) -> bool:
@@ -163,7 +173,8 @@ class ToolUses(Record):
         try:
             place = _Place(self, tree, name)
         except EnvironmentUnavailableError as error:
-            return {number: {"unverified": str(error)} for number in left}
+            lacking = isinstance(error, RequirementUnavailableError)
+            return {number: {"unverified": str(error), "lacking": lacking} for number in left}
         except UnsafeError as error:
             return {number: {"trouble": str(error)} for number in left}
         told: dict[int, dict[str, Any]] = {}
@@ -316,7 +327,9 @@ def _use(told: Mapping[str, Any]) -> Use:
         trace=told.get("trace", ""),
         trouble=told.get("trouble", ""),
         unverified=told.get("unverified", ""),
+        lacking=told.get("lacking", False),
         seconds=told.get("seconds", 0.0),
+        loading=told.get("loading", 0.0),
     )
 
 

@@ -2,9 +2,10 @@
 
 It runs as it is on a Python that has nothing but its own library. Three kinds of process share the
 work. The keeper tells the results on standard output, each signed with a key that it has read
-after it started the driver; so no process in which the tool's code ever runs has seen the key. The
-driver measures, and starts a process for each use. What the tool's code can do there, whatever it
-prints, writes or kills, is to spoil its own use.
+after it started the driver; so no process in which the tool's code ever runs has seen the key. It
+alone knows all inputs, too: the driver asks for each once the tool is loaded, so that nothing can
+be prepared for what comes later. The driver measures, and starts a process for each use. What the
+tool's code can do there, whatever it prints, writes or kills, is to spoil its own use.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from functools import partial
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from tempfile import mkdtemp
@@ -35,7 +37,7 @@ KEY: Final = "key"
 """The file with the key; it is gone before the tool's code runs."""
 
 JOB: Final = "job.json"
-"""The file with what is to be done."""
+"""The file with what is to be done; it is gone before the tool's code runs."""
 
 SIGNED: Final = b"cultivar-use"
 """The word that begins each line of results."""
@@ -71,11 +73,18 @@ def main() -> NoReturn:
         _drive(go, tell)
     os.close(tell)
     os.close(go)
-    key = Path(KEY).read_bytes()
-    Path(KEY).unlink()
-    os.write(start, _READY)
-    _keep(key, told)
+    key, job = _taken(KEY), json.loads(_taken(JOB))
+    inputs = [json.dumps(each).encode() for each in job.pop("inputs")]
+    _send(start, json.dumps({**job, "uses": len(inputs)}).encode())
+    _keep(key, inputs, told, start)
     os._exit(0)
+
+
+def _taken(file: str) -> bytes:
+    """What a file says, which is gone then."""
+    content = Path(file).read_bytes()
+    Path(file).unlink()
+    return content
 
 
 def _hide() -> None:
@@ -88,11 +97,14 @@ def _control(option: int, value: int) -> None:
         raise OSError(ctypes.get_errno(), "prctl")
 
 
-def _keep(key: bytes, told: int) -> None:
-    """Sign and print what the driver tells, line by line."""
-    with contextlib.suppress(_Gone):
+def _keep(key: bytes, inputs: list[bytes], told: int, give: int) -> None:
+    """Sign and print what the driver tells, line by line; give it the input that it asks for."""
+    with contextlib.suppress(_Gone, BrokenPipeError):
         while True:
             line = _message(told, None)
+            if line.isdigit():
+                _send(give, inputs[int(line)])
+                continue
             mac = hmac.new(key, line, "sha256").hexdigest().encode()
             _write(1, b"\n" + b" ".join([SIGNED, mac, line]) + b"\n")
 
@@ -100,16 +112,21 @@ def _keep(key: bytes, told: int) -> None:
 def _drive(go: int, tell: int) -> NoReturn:
     """Use the tool on each of the inputs, and tell what came of it."""
     _control(_SET_CHILD_SUBREAPER, 1)  # what leaves its parent becomes a child of this process
-    os.read(go, 1)
-    job: dict[str, Any] = json.loads(Path(JOB).read_bytes())
+    job: dict[str, Any] = json.loads(_message(go, None))
     root = Path.cwd()
     until, before = time.monotonic() + job["all_seconds"], _left_over()
-    for number, inputs in enumerate(job["inputs"]):
-        told = _used(root, job, inputs)
-        _send(tell, json.dumps({**told, "number": number}).encode())
+    for number in range(job["uses"]):
+        asking = partial(_input, number, go, tell)
+        _send(tell, json.dumps({**_used(root, job, asking), "number": number}).encode())
         if time.monotonic() > until or not _swept() or _grew(before, _left_over()):
             break  # the others are used elsewhere
     os._exit(0)
+
+
+def _input(number: int, go: int, tell: int) -> bytes:
+    """An input, as the keeper gives it."""
+    _send(tell, str(number).encode())
+    return _message(go, None, sys.maxsize)
 
 
 def _swept() -> bool:
@@ -136,7 +153,7 @@ def _grew(before: tuple[frozenset[Path], int], now: tuple[frozenset[Path], int])
     return now[0] != before[0] or now[1] < before[1] - _LEFT_BYTES
 
 
-def _used(root: Path, job: Mapping[str, Any], inputs: object) -> dict[str, Any]:
+def _used(root: Path, job: Mapping[str, Any], asking: Callable[[], bytes]) -> dict[str, Any]:
     """What came of one use, as its driver saw it."""
     folder = mkdtemp(dir=os.environ.get("TMPDIR", "/tmp"))
     ask, asked = os.pipe()
@@ -148,7 +165,7 @@ def _used(root: Path, job: Mapping[str, Any], inputs: object) -> dict[str, Any]:
     os.close(ask)
     os.close(say)
     try:
-        return _watched(child, asked, said, job, inputs)
+        return _watched(child, asked, said, job["seconds"], asking)
     finally:
         os.close(asked)
         os.close(said)
@@ -156,19 +173,20 @@ def _used(root: Path, job: Mapping[str, Any], inputs: object) -> dict[str, Any]:
 
 
 def _watched(
-    child: int, asked: int, said: int, job: Mapping[str, Any], inputs: object
+    child: int, asked: int, said: int, seconds: float, asking: Callable[[], bytes]
 ) -> dict[str, Any]:
-    """See a use to its end, and say what came of it."""
-    seconds: float = job["seconds"]
+    """See a use to its end, and say what came of it, and how long it and loading took."""
     began, loaded = time.perf_counter(), False
     try:
+        _exactly(said, 1, time.monotonic() + _LOADING_SECONDS)  # nothing of the tool runs before
+        loading = began = time.perf_counter()
         if _exactly(said, 1, time.monotonic() + _LOADING_SECONDS) != _READY:
             return {"trouble": "it wrote over what tells its result"}
         loaded, began = True, time.perf_counter()
-        _send(asked, json.dumps(inputs).encode())
+        _send(asked, asking())
         told = json.loads(_message(said, time.monotonic() + seconds))
         took = time.perf_counter() - began
-        return {**_checked(told), "seconds": took}
+        return {**_checked(told), "seconds": took, "loading": began - loading}
     except _Gone:
         took = time.perf_counter() - began
         limit = seconds if loaded else _LOADING_SECONDS
@@ -238,6 +256,7 @@ def _become_user(folder: str, job: Mapping[str, Any], *kept: int) -> None:
 def _use(root: Path, job: Mapping[str, Any], ask: int, say: int) -> NoReturn:
     """Load the tool, use it once, and say what came of it."""
     try:
+        _write(say, _READY)
         found = _told_of(lambda: {"tool": _tool(root / job["file"], job["name"])})
         _write(say, _READY)
         inputs = json.loads(_message(ask, None))
@@ -319,9 +338,9 @@ def _write(pipe: int, content: bytes) -> None:
         left = left[os.write(pipe, left) :]
 
 
-def _message(pipe: int, until: float | None) -> bytes:
+def _message(pipe: int, until: float | None, most: int = _MOST) -> bytes:
     (length,) = _LENGTH.unpack(_exactly(pipe, _LENGTH.size, until))
-    if length > _MOST:
+    if length > most:
         raise ValueError(length)
     return _exactly(pipe, length, until)
 

@@ -65,7 +65,12 @@ def result_of(
     asked = replace(case, assertions=tuple(_asked(each, use) for each in case.assertions))
     bench = Bench(open_runner=lambda: runner, language="python")
     result = judged(subject, asked, repeat, _outcome(use, case), bench)
-    told = replace(result, output=use.said[-_KEPT:], output_hash=use.agreement)
+    told = replace(
+        result,
+        output=use.said[-_KEPT:],
+        output_hash=use.agreement,
+        seconds=use.loading + use.seconds,  # work that moves to where it is loaded is not spared
+    )
     return replace(told, verdict="failed", score=0.0) if use.trouble else told
 
 

@@ -5,10 +5,10 @@ The invariant: the same history gives the same cases, and what was sealed once s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from cultivar.evals.suites.covering import covering
+from cultivar.evals.suites.covering import covering, extent_of
 from cultivar.evals.suites.expanding import closed_values, factors_of
 from cultivar.evals.suites.suite import distinct, identified
 from cultivar.evolution.campaigns.sealing import sealed
@@ -91,7 +91,7 @@ def _slice(generation: Generation) -> str:
 
 def _covering(template: Template, workshop: Workshop) -> Iterable[TrialCase]:
     """Every two closed answers together once, whoever asked for them before or not."""
-    values = closed_values(template)
+    values = _coverable(closed_values(template))
     if not values:
         return ()
     rows = covering(factors_of(template, values, {}, workshop))[:MOST_COVERING]
@@ -101,3 +101,11 @@ def _covering(template: Template, workshop: Workshop) -> Iterable[TrialCase]:
         )
         for row in rows
     )
+
+
+def _coverable(values: Mapping[str, tuple[Json, ...]]) -> Mapping[str, tuple[Json, ...]]:
+    """The questions that can be covered; those that offer the most are left to what was asked."""
+    fewest_first = sorted(values, key=lambda name: len(values[name]))
+    while not extent_of({name: values[name] for name in fewest_first}).is_coverable:
+        fewest_first.pop()
+    return {name: each for name, each in values.items() if name in fewest_first}

@@ -6,10 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from cultivar.evals.comparing.pairing import Pairs, pair_up
-from cultivar.evals.executing.base import Executor, Job
+from cultivar.evals.executing.base import Executor, Job, key_for
 from cultivar.evals.executing.running import Course, run_trials
 from cultivar.evals.trying.base import Place, Subject
-from cultivar.evals.trying.place import key_of
 from cultivar.evolution.campaigns.confirming import confirmed, to_confirm
 from cultivar.evolution.campaigns.timing import (
     drawn,
@@ -73,7 +72,8 @@ class Trials(Record):
             RefusedError: It takes trust or a wall that is not there.
         """
         pairs = self._pairs(experiment, cases)
-        jobs = self._jobs(experiment, self._next(experiment, cases, pairs), pairs)
+        following, among = self._next(experiment, cases, pairs), _among(experiment, cases)
+        jobs = self._jobs(experiment, following, pairs, among)
         course = Course(trial_of=experiment.id, money=money)
         results = run_trials(jobs, self.executor, self.store, course)
         self._tried.setdefault(experiment.id, []).extend(results)
@@ -123,7 +123,7 @@ class Trials(Record):
         return telling_first((each for each in cases if each.id in again), pairs)[:most]
 
     def _jobs(
-        self, experiment: Experiment, cases: Sequence[TrialCase], pairs: Pairs
+        self, experiment: Experiment, cases: Sequence[TrialCase], pairs: Pairs, among: str
     ) -> tuple[Job, ...]:
         """Each case with both versions, for the first time or once more."""
         candidate, artifact = experiment.candidate, experiment.candidate.artifact
@@ -136,7 +136,7 @@ class Trials(Record):
         anew = self._anew(experiment, pairs)
         for case in cases:
             repeat = pairs.cases[case.id].tried
-            jobs = [_job(subject, case, repeat, self.place) for subject in subjects]
+            jobs = [_job(subject, case, repeat, self.place, among) for subject in subjects]
             if anew(case, repeat):
                 jobs = [timed(each, experiment, self.place) for each in jobs]
             found += drawn(experiment, jobs)
@@ -160,8 +160,21 @@ def _explained(verdict: GateVerdict, results: Sequence[TrialResult]) -> GateVerd
     return replace(verdict, reasons=(*verdict.reasons, down[-1]))
 
 
-def _job(subject: Subject, case: TrialCase, repeat: int, place: Place) -> Job:
-    return Job(subject=subject, case=case, repeat=repeat, key=key_of(subject, case, repeat, place))
+def _job(subject: Subject, case: TrialCase, repeat: int, place: Place, among: str) -> Job:
+    job = Job(subject=subject, case=case, repeat=repeat, among=among)
+    return replace(job, key=key_for(job, place))
+
+
+def _among(experiment: Experiment, cases: Sequence[TrialCase]) -> str:
+    """Which trials an experiment shares results with; empty: with all, where nothing varies.
+
+    Where results vary, what released a version by luck would be held against the next candidate.
+    So its own campaign alone shares them, of the version that is in use: one that was released in
+    it has been lucky, and is tried anew when it is the older one.
+    """
+    if _noisy(experiment, cases) is False:
+        return ""
+    return f"{experiment.campaign} {experiment.candidate.parent}"
 
 
 def _noisy(experiment: Experiment, cases: Sequence[TrialCase]) -> bool | None:
