@@ -72,6 +72,13 @@ def test_an_error_is_masked_in_its_words_and_in_its_arguments() -> None:
     assert "s3cr3t" not in f"{error} {error!r} {error.args}"
 
 
+def test_a_number_at_the_end_of_a_name_and_short_words_change_nothing() -> None:
+    named = ["DB_PASSWORD1", "PASSWD2", "API_TOKEN1", "SECRET2", "MYSQL_PWD", "db_pwd3", "KEY_1"]
+    environ = {name: f"{name}-value" for name in named}
+    innocent = {"PWD": "/home/someone", "OLDPWD": "/home/other", "MAX_TOKENS": "tokens-100"}
+    assert environment_secrets(environ | innocent) == tuple(environ.values())
+
+
 def test_variables_that_hold_keys_are_known_by_their_names() -> None:
     environ = {
         "OPENAI_API_KEY": "sk-aaaaaaaa",

@@ -15,8 +15,8 @@ from cultivar.model import Json
 from cultivar.record import replace
 
 _NAMED = re.compile(
-    r"(^|_)(tokens?|secrets?|passwords?|passwd|passphrase|credentials?|dsn|authorization|cookies?"
-    r"|apikey|(api|access|private|secret|signing|encryption|auth|ssh)_key)($|_)"
+    r"(^|_)(tokens?|secrets?|passwords?|passwd|pwd|passphrase|credentials?|dsn|authorization"
+    r"|cookies?|apikey|(api|access|private|secret|signing|encryption|auth|ssh)_key)\d*($|_)"
 )
 """`key` alone is no secret: most tools that have such a parameter look something up by it."""
 

@@ -23,9 +23,10 @@ MASK = "********"
 _SHORT = 4  # a shorter secret is masked only as a word of its own: "a" is in every sentence
 _TELLING = 8  # a shorter value of a variable is a flag or a number, not a key
 _KEY_LIKE = re.compile(
-    r"(^|_)(\w*APIKEY|KEY|TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?|DSN)($|_)",
+    r"((^|_)(\w*APIKEY|KEY|TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?|DSN)|_PWD)\d*($|_)",
     re.IGNORECASE,
 )
+"""`PWD` alone is no secret: a shell keeps in it which folder it is in."""
 
 _PASSWORD = re.compile(r"://[^\s:/@]*:([^\s/@]+)@")
 

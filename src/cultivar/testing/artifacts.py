@@ -121,7 +121,10 @@ class World(Record):
         shipped = [self.shipped / "templates_data"]
         catalog = Catalog([templates], self.home / "git", builtin=shipped)
         recorded = Recorded(
-            content=ledger.content, artifacts=ledger.artifacts, experiments=ledger.experiments
+            content=ledger.content,
+            artifacts=ledger.artifacts,
+            experiments=ledger.experiments,
+            leases=ledger.leases,
         )
         smoke = Verifier(open_runner=self.open_runner, workshop=Workshop(self.open_runner))
         return Registry(recorded, Disk(folders, catalog), self.home, verify or smoke)

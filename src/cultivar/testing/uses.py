@@ -85,7 +85,11 @@ class ExecutionLogContract:
         assert ledger.executions.executed() == (PROMPT, TOOL)
 
     @pytest.mark.parametrize(
-        "name", ["password", "api_key", "apiKey", "API-KEY", "accessToken", "db_password", "Cookie"]
+        "name",
+        [
+            *("password", "api_key", "apiKey", "API-KEY", "accessToken", "db_password", "Cookie"),
+            *("pwd", "dbPwd", "password1", "passwd2", "secret2", "token1", "apiKey3"),
+        ],
     )
     def test_what_is_named_like_a_secret_is_kept_nowhere(
         self, ledger: Improving, name: str
@@ -110,7 +114,9 @@ class ExecutionLogContract:
         (found,) = ledger.executions.executions(ExecutionQuery(artifact=TOOL))
         assert found.message == found.inputs["at"] == f"postgresql://me:{SECRET}@host/db"
 
-    @pytest.mark.parametrize("name", ["key", "sort_key", "author", "tokenizer", "secretary"])
+    @pytest.mark.parametrize(
+        "name", ["key", "key2", "sort_key", "author", "tokenizer", "secretary", "cwd", "pwdless"]
+    )
     def test_what_only_sounds_like_a_secret_is_kept(self, ledger: Improving, name: str) -> None:
         ledger.executions.add_execution(execution_of("a", inputs={name: "hunter22"}))
         (found,) = ledger.executions.executions(ExecutionQuery(artifact=TOOL))

@@ -8,6 +8,9 @@ import pytest
 
 from cultivar.errors import ChangedError, UsageError
 from cultivar.evolution.releasing.quarantine import rests_until
+from cultivar.evolution.releasing.releases import Releases
+from cultivar.evolution.releasing.uses import Uses
+from cultivar.evolution.releasing.watcher import Watcher
 from cultivar.lifecycle import CANARY, Release
 from cultivar.record import replace
 from cultivar.testing.artifacts import CALCULATOR, MENDED, SLOTS, TEMPLATE, TOOL
@@ -42,7 +45,7 @@ def test_where_the_settings_say_a_share_each_release_begins_as_a_canary(room: Ro
     assert (made.status, made.share) == ("canary", 0.2)
 
 
-@pytest.mark.parametrize("share", [None, 0.0, 1.0])
+@pytest.mark.parametrize("share", [None, 1.0])
 def test_without_a_share_it_is_released_to_all_at_once(room: Room, share: float | None) -> None:
     made = room.canaries().release(room.proven(), by="ada", share=share)
     assert made.status == "watching"
@@ -210,10 +213,30 @@ def test_there_is_no_canary_of_a_prompt(room: Room) -> None:
     assert room.canaries(share=0.5).release(prompt, by="gate").status == "watching"
 
 
-@pytest.mark.parametrize("share", [-0.1, 1.5, float("nan")])
+@pytest.mark.parametrize("share", [-0.1, 0.0, 1.5, float("nan")])
 def test_what_is_no_share_is_said_to_be_so(room: Room, share: float) -> None:
     with pytest.raises(UsageError, match="share"):
         room.canaries().release(room.proven(), by="ada", share=share)
+
+
+def test_what_a_canary_did_says_nothing_of_how_all_do(room: Room) -> None:
+    canary = room.started()
+    (made,) = room.canaries(room.used(canary, 300, old=0.5, new=1.0)).look_after()
+    releases = Releases(registry=room.registry, experiments=room.ledger.experiments)
+    uses = Uses(ledger=room.ledger, log=room.ledger.executions)
+    watcher = Watcher(releases=releases, uses=uses.of)
+    assert watcher.look_after() == ()
+    assert watcher.standing(made).uses == 0
+
+
+@pytest.mark.parametrize(("share", "status"), [(1.0, "watching"), (0.5, "canary")])
+def test_what_was_made_from_the_same_version_waits_no_longer(
+    room: Room, share: float, status: str
+) -> None:
+    room.proven(name="other")
+    assert room.canaries().release(room.proven(), by="ada", share=share).status == status
+    left = room.ledger.experiments.experiment("other")
+    assert (left.status, left.reason) == ("stopped", "Another version of it was released.")
 
 
 def test_how_a_canary_does_is_told_while_it_runs_and_after(room: Room) -> None:

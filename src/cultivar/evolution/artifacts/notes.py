@@ -10,9 +10,10 @@ import hashlib
 import json
 import os
 from collections.abc import Generator, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final, Literal
+from uuid import UUID, uuid4
 
 import msgspec
 
@@ -107,6 +108,26 @@ class Notes(Record, kw_only=False):
                 stack.enter_context(locked(self._note(place)))
             yield
 
+    @contextmanager
+    def decider(self, artifact: Artifact, patience: float) -> Generator[str | None]:
+        """Nobody else on this machine decides about the artifact meanwhile.
+
+        Args:
+            artifact: Which.
+            patience: Seconds to wait for whoever does now.
+
+        Returns:
+            By which name others know who decides here; None while somebody else does.
+
+        Raises:
+            WriteError: Nothing can be noted.
+        """
+        file = self._of(artifact, ".decider")
+        with ExitStack() as stack:
+            with _named_failures(self._folder):
+                is_alone = _is_taken(locked(file, patience), stack)
+            yield _name_in(file) if is_alone else None
+
     @property
     def _folder(self) -> Path:
         return self.home / "artifacts"
@@ -115,8 +136,11 @@ class Notes(Record, kw_only=False):
         return self._folder / f"{digest_of(place)}.base"
 
     def _place(self, artifact: Artifact) -> Path:
+        return self._of(artifact, ".place")
+
+    def _of(self, artifact: Artifact, kind: str) -> Path:
         digest = hashlib.sha256(artifact.id.encode("utf-8", "surrogatepass")).hexdigest()
-        return self._folder / f"{digest[:32]}.place"
+        return self._folder / f"{digest[:32]}{kind}"
 
     def _note(self, place: Path) -> Path:
         return self._folder / f"{digest_of(place)}{_NOTE}"
@@ -140,6 +164,23 @@ def _named_failures(folder: Path) -> Generator[None]:
             f"Nothing can be noted in `{folder}`: {error.strerror or error}.",
             "Free some space, or see who may write there; then try again.",
         ) from error
+
+
+def _is_taken(lock: AbstractContextManager[None], stack: ExitStack) -> bool:
+    try:
+        stack.enter_context(lock)
+    except WriteError:
+        return False
+    return True
+
+
+def _name_in(file: Path) -> str:
+    """The name in a file; it is given where there is none yet."""
+    with suppress(OSError, ValueError):
+        return str(UUID(file.read_text(encoding="ascii")))
+    name = str(uuid4())
+    _write(file, name.encode())
+    return name
 
 
 def _read(note: Path) -> Underway:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from cultivar.delivery.diffs import between
 from cultivar.errors import NotKnownError
 from cultivar.ledger.base import ContentStore
-from cultivar.ledger.improvements import ArtifactStore, ExperimentStore, Pointer
+from cultivar.ledger.improvements import ArtifactStore, ExperimentStore, Leases, Pointer
 from cultivar.lifecycle import CURRENT, Artifact, ArtifactVersion
 from cultivar.record import Record, replace
 from cultivar.tree import Tree
@@ -26,6 +26,7 @@ class Recorded(Record):
     content: ContentStore
     artifacts: ArtifactStore
     experiments: ExperimentStore
+    leases: Leases
 
     def current(self, artifact: Artifact) -> ArtifactVersion | None:
         """The version that is used; None where there is none."""

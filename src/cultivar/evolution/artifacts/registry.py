@@ -10,6 +10,7 @@ from packaging.version import Version
 
 from cultivar.delivery.journal import Journals
 from cultivar.errors import NotKnownError, UsageError
+from cultivar.evolution.artifacts.deciding import Deciding
 from cultivar.evolution.artifacts.finding import Disk
 from cultivar.evolution.artifacts.notes import Notes
 from cultivar.evolution.artifacts.numbers import (
@@ -53,11 +54,11 @@ class Registry:
     """
 
     def __init__(self, recorded: Recorded, disk: Disk, home: Path, verify: Verify) -> None:
-        self._recorded, self._disk = recorded, disk
+        self._recorded, self._disk, self._notes = recorded, disk, Notes(home)
         self._releaser = Releaser(
             recorded=recorded,
             disk=disk,
-            notes=Notes(home),
+            notes=self._notes,
             journals=Journals(home),
             verify=verify,
         )
@@ -67,6 +68,11 @@ class Registry:
     def artifacts(self) -> ArtifactStore:
         """Where versions and aliases are kept."""
         return self._recorded.artifacts
+
+    @property
+    def deciding(self) -> Deciding:
+        """Lets one at a time decide about an artifact."""
+        return Deciding(leases=self._recorded.leases, notes=self._notes)
 
     def known(self) -> tuple[Artifact, ...]:
         """All that is on the disk or in the record, by id."""

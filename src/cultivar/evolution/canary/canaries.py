@@ -8,7 +8,8 @@ look. Nothing on the disk changes until a canary is given to all.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final
@@ -22,11 +23,13 @@ from cultivar.errors import (
     WriteError,
 )
 from cultivar.evals.comparing.wording import percent
+from cultivar.evolution.artifacts.deciding import UndecidedError
 from cultivar.evolution.artifacts.registry import Rehearsal
 from cultivar.evolution.canary.evidence import CanaryUses
 from cultivar.evolution.canary.judging import CanaryReport, judge_canary, report
 from cultivar.evolution.gate.limits import GateSettings
-from cultivar.evolution.releasing.releases import Releases, refuse_unproven
+from cultivar.evolution.releasing.approving import approval
+from cultivar.evolution.releasing.releases import Releases, refuse_changed, refuse_unproven
 from cultivar.ledger.improvements import ArtifactStore, Pointer
 from cultivar.lifecycle import CANARY, Artifact, Experiment, ExperimentStatus, Release
 from cultivar.record import Record, replace
@@ -70,22 +73,29 @@ class Canaries(Record):
         Args:
             experiment: The gate has let it pass.
             by: Who decided it: `gate`, or the name of a person.
-            share: Of the uses that get it; 0 or 1: all of them, also where it is a canary by now.
+            share: Of the uses that get it; 1: all of them, also where it is a canary by now;
+                without, as the settings say.
 
         Returns:
             The release: `canary` where a share gets it; `rolled_back`, with the reason, where it
             does not work.
 
         Raises:
-            UsageError: The gate did not let it pass, it was decided already, or a canary of another
-                version runs.
+            UsageError: The gate did not let it pass, it was decided already, a canary of another
+                version runs, or there is no such share.
             ChangedError: What is used is not what it was made from any more.
         """
         refuse_unproven(experiment)
         wanted = self._wanted(experiment, share)
+        with self._deciding(experiment):
+            return self._release(experiment, by, share, wanted)
+
+    def _release(
+        self, experiment: Experiment, by: str, share: float | None, wanted: float
+    ) -> Release:
         runs = self.running(experiment.candidate.artifact)
         if runs is not None and runs.experiment != experiment.id:
-            raise _busy(runs)
+            raise self._busy(runs)
         if runs is None:
             if wanted:
                 return self._start(experiment, wanted, by)
@@ -93,7 +103,7 @@ class Canaries(Record):
         if not wanted:
             return self._to_all(runs, experiment, by)
         if share not in (None, runs.share):
-            raise _busy(runs)
+            raise self._busy(runs)
         return runs  # it was asked for twice
 
     def reject(self, experiment: Experiment, *, by: str, reason: str) -> Experiment:
@@ -107,13 +117,14 @@ class Canaries(Record):
         Raises:
             UsageError: It was decided already.
         """
-        runs = self.running(experiment.candidate.artifact)
-        if runs is None or experiment.status != "canary":
-            return self.releases.reject(experiment, by=by, reason=reason)
-        if runs.experiment != experiment.id:
-            raise _busy(runs)
-        self._stop(runs, "rejected", reason or "A person rejected it.", by)
-        return self.releases.experiments.experiment(experiment.id)
+        with self._deciding(experiment):
+            runs = self.running(experiment.candidate.artifact)
+            if runs is None or experiment.status != "canary":
+                return self.releases.reject(experiment, by=by, reason=reason)
+            if runs.experiment != experiment.id:
+                raise self._busy(runs)
+            self._stop(runs, "rejected", reason or "A person rejected it.", by)
+            return self.releases.experiments.experiment(experiment.id)
 
     def take_back(self, artifact: Artifact, to: str = "", *, by: str, reason: str = "") -> Release:
         """End the canary of an artifact; where none runs, put an earlier version in its place.
@@ -125,15 +136,20 @@ class Canaries(Record):
             reason: Why.
 
         Raises:
-            UsageError: A canary runs, and `to` says more than that it should end.
+            UsageError: A canary runs, and `to` says more than that it should end; or somebody else
+                has just decided about the artifact.
             CultivarError: As `Releases.take_back` raises.
         """
-        runs = self.running(artifact)
-        if runs is None:
-            return self.releases.take_back(artifact, to, by=by, reason=reason)
-        if to:
-            raise _busy(runs)
-        return self._stop(runs, "rolled_back", reason or "A person took it back.", by)
+        seen = self._used(artifact)
+        with self.releases.registry.deciding.alone(artifact):
+            if self._used(artifact) != seen:
+                raise _decided_meanwhile(artifact)
+            runs = self.running(artifact)
+            if runs is None:
+                return self.releases.take_back(artifact, to, by=by, reason=reason)
+            if to:
+                raise self._busy(runs)
+            return self._stop(runs, "rolled_back", reason or "A person took it back.", by)
 
     def look_after(self) -> tuple[Release, ...]:
         """Decide about every canary that runs, as far as its uses tell.
@@ -143,7 +159,7 @@ class Canaries(Record):
         """
         self.releases.registry.recover()
         found = self.releases.experiments.releases(limit=_LATEST)
-        decided = [self._decided(each) for each in found if each.status == "canary"]
+        decided = [self._looked_at(each) for each in found if each.status == "canary"]
         for artifact in {each.artifact for each in found if each.share < 1}:
             if self.running(artifact) is None:
                 self._clear(artifact)
@@ -172,8 +188,11 @@ class Canaries(Record):
             UsageError: There is no such share, or none of what it is.
         """
         said = self.settings.canary if share is None else share
-        if not 0 <= said <= 1:
-            raise UsageError(f"A canary's share is {said:g}.", "It is between 0 and 1, like 0.1.")
+        if share is not None and not 0 < share <= 1:
+            raise UsageError(
+                f"A canary's share is {share:g}.",
+                "It is above 0, like 0.1; 1 gives it to all; leave it out to go by the settings.",
+            )
         if experiment.candidate.artifact.kind != "prompt":
             return 0.0 if said == 1 else said
         if share:
@@ -225,7 +244,7 @@ class Canaries(Record):
         try:
             self.artifacts.point(canary.artifact, to, expected="")
         except ChangedError as error:
-            raise _busy(canary) from error
+            raise self._busy(canary) from error
 
     def _clear(self, artifact: Artifact) -> None:
         """Take away an alias that was left over by what was interrupted."""
@@ -235,10 +254,25 @@ class Canaries(Record):
     def _say_so(self, canary: Release, experiment: Experiment, by: str) -> None:
         units = "runs" if canary.artifact.kind == "template" else "sessions"
         said = (
-            f"{percent(canary.share)} of the {units} get it. `cultivar approve {experiment.id[:8]} "
-            f"--canary 1` gives it to all, `cultivar rollback {canary.artifact.id}` ends it."
+            f"{percent(canary.share)} of the {units} get it. {self._for_all(canary)} gives it to "
+            f"all, `cultivar rollback {canary.artifact.id}` ends it."
         )
         self.releases.decide(experiment, "canary", said, by)
+
+    @contextmanager
+    def _deciding(self, experiment: Experiment) -> Generator[None]:
+        """Nobody else decides about the artifact meanwhile, or has done so just now."""
+        with self.releases.registry.deciding.alone(experiment.candidate.artifact):
+            refuse_changed(experiment, self.releases.experiments)
+            yield
+
+    def _looked_at(self, canary: Release) -> Release | None:
+        try:
+            with self.releases.registry.deciding.alone(canary.artifact, patience=0):
+                made = self.releases.experiments.releases(canary.artifact, _LATEST)
+                return self._decided(canary) if canary in made else None
+        except UndecidedError:
+            return None  # somebody decides about it: the next look sees what came of that
 
     def _decided(self, canary: Release) -> Release | None:
         ended = self._settled(canary)
@@ -297,6 +331,22 @@ class Canaries(Record):
         self.artifacts.unpoint(canary.artifact, CANARY)
         return ended
 
+    def _busy(self, canary: Release) -> UsageError:
+        share = percent(canary.share)
+        return UsageError(
+            f"A canary of {canary.artifact.id} runs: {share} of its uses get another version.",
+            f"`cultivar rollback {canary.artifact.id}` ends it; "
+            f"{self._for_all(canary)} gives it to all.",
+        )
+
+    def _for_all(self, canary: Release) -> str:
+        return approval(canary.experiment, "--canary", "1", settings=self.settings)
+
+    def _used(self, artifact: Artifact) -> tuple[str, str]:
+        """The tree hash of what is used, and the id of the canary that runs."""
+        runs = self.running(artifact)
+        return self._current(artifact), runs.id if runs else ""
+
     def _current(self, artifact: Artifact) -> str:
         try:
             return self.releases.registry.current(artifact).tree_hash
@@ -304,10 +354,8 @@ class Canaries(Record):
             return ""
 
 
-def _busy(canary: Release) -> UsageError:
-    share = percent(canary.share)
+def _decided_meanwhile(artifact: Artifact) -> UsageError:
     return UsageError(
-        f"A canary of {canary.artifact.id} runs: {share} of its uses get another version.",
-        f"`cultivar rollback {canary.artifact.id}` ends it; "
-        f"`cultivar approve {canary.experiment[:8]} --canary 1` gives it to all.",
+        f"Somebody else has just decided which version of {artifact.id} is used.",
+        "Look at it with `cultivar experiments`; then say again what is to be taken back.",
     )
