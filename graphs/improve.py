@@ -65,14 +65,19 @@ class Steps:
     def propose(self, state: State) -> Update:
         """Make candidates for the first opportunity, on top of what was accepted for it."""
         opportunity = state["opportunities"][0]
-        order = self.campaign.improvement_order(opportunity, state["accepted"])
-        made = self.agents.act(IMPROVER, order)
-        return {"queue": self.campaign.begin(order.opportunity, made)}
+        queue: tuple[str, ...] = ()
+        with self.campaign.apart(opportunity):
+            order = self.campaign.improvement_order(opportunity, state["accepted"])
+            made = self.agents.act(IMPROVER, order)
+            queue = self.campaign.begin(order.opportunity, made)
+        return {"queue": queue}
 
     def prove(self, state: State) -> Update:
         """Try the first candidate on some more cases, beside the version that it changes."""
-        self.campaign.advance(state["queue"][0])
-        return {}
+        opportunity, queue = state["opportunities"][0], state["queue"]
+        with self.campaign.apart(opportunity):
+            self.campaign.advance(queue[0])
+        return {"queue": queue[:1]} if self.campaign.is_down(opportunity) else {}
 
     def judge(self, state: State) -> Update:
         """Keep what became of the candidate; the next ones build on it where it is better."""

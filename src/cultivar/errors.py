@@ -21,6 +21,7 @@ CultivarError
     ├── ModelUnavailableError
     ├── SandboxUnavailableError
     ├── EnvironmentUnavailableError
+    │   └── RequirementUnavailableError  a package or a program that is not to be had
     ├── StoreUnavailableError        ledger, memory or content store
     └── ReplyError                   a model's reply that no repair could make fit
 ```
@@ -30,7 +31,7 @@ The number is the command line's exit code. Every error says what happened, then
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 
 class CultivarError(Exception):
@@ -242,6 +243,22 @@ class SandboxUnavailableError(UnavailableError):
 
 class EnvironmentUnavailableError(UnavailableError):
     """What a check needs is not here and could not be built."""
+
+
+NOT_TO_BE_HAD: Final = "It requires what is not to be had"
+"""How it begins wherever a `RequirementUnavailableError` is told."""
+
+
+class RequirementUnavailableError(EnvironmentUnavailableError):
+    """A package that no registry has, or a program that is not here: whoever names it is at fault.
+
+    Args:
+        why: What is not to be had, as who looked for it says.
+        remedy: What to do about it.
+    """
+
+    def __init__(self, why: str, remedy: str) -> None:
+        super().__init__(f"{NOT_TO_BE_HAD}: {why}", remedy)
 
 
 class StoreUnavailableError(UnavailableError):

@@ -25,6 +25,12 @@ CANARY: Final = "canary"
 MODEL: Final = "model"
 """Who made a version that a model wrote; its code is never trusted."""
 
+KNOWN_FIX: Final = "known-fix"
+"""Who made a version with a fix that was learned: an edit of a model's, of an earlier draft."""
+
+OF_MODELS: Final = frozenset({MODEL, KNOWN_FIX})
+"""Who makes versions with code that a model wrote, now or earlier."""
+
 
 class Artifact(Record):
     """Something that improves."""
@@ -174,6 +180,8 @@ class TrialCase(Record):
     """The least score, 0 to 1, with which it passes."""
     repeats: int = 1
     """How often it is tried, where its result is noisy."""
+    recorded_from: str = ""
+    """The tree hash of the version that was in use when it was first a case."""
 
 
 class AssertionResult(Record):

@@ -19,7 +19,7 @@ from cultivar.checking.environments import Environments
 from cultivar.checking.interpreters import copied_interpreter, find_interpreter, running_interpreter
 from cultivar.checking.makers import HostMaker, ImageMaker, environments_for
 from cultivar.checking.requirements import find_program, read_needs
-from cultivar.errors import EnvironmentUnavailableError, UnsafeError
+from cultivar.errors import EnvironmentUnavailableError, RequirementUnavailableError, UnsafeError
 from cultivar.record import replace
 from cultivar.sandbox.base import Command, Limits
 from cultivar.sandbox.bubblewrap import Bubblewrap
@@ -161,6 +161,27 @@ def test_what_no_registry_has_is_not_to_be_had(environments: Environments) -> No
     with pytest.raises(EnvironmentUnavailableError, match="no-such-package"):
         environments.get(("no-such-package",))
     assert not list(environments.cache.glob("environments/*/cultivar.json"))
+
+
+@pytest.mark.parametrize(
+    ("said", "is_lacking"),
+    [
+        ("No solution found when resolving dependencies: x was not found", True),
+        ("ERROR: No matching distribution found for x", True),
+        ("WARNING: Retrying after connection broken\nNo matching distribution found for x", False),
+        ("error: Failed to fetch: `simple/x/`", False),
+    ],
+)
+def test_what_no_registry_has_is_told_from_a_registry_that_is_out_of_reach(
+    empty: Path, tmp_path: Path, said: str, is_lacking: bool
+) -> None:
+    script = tmp_path / "refuse"
+    script.write_text(f"#!/bin/sh\ncat >&2 <<'END'\n{said}\nEND\nexit 1\n")
+    script.chmod(0o755)
+    maker = HostMaker(cache=empty, installer=(str(script), "{python}"))
+    with pytest.raises(EnvironmentUnavailableError) as refused:
+        Environments(cache=empty, maker=maker).get(("x",))
+    assert isinstance(refused.value, RequirementUnavailableError) == is_lacking
 
 
 def test_nothing_is_built_for_a_template_that_nobody_trusts(

@@ -89,7 +89,9 @@ class Alone:
         def renew() -> None:
             while not ended.wait(_RENEWED_SECONDS):
                 with suppress(UnavailableError):  # who works on finds out, and says so
-                    self._lost = not self._leases.take(LEASE, holder, _HELD_SECONDS)
+                    if not self._leases.take(LEASE, holder, _HELD_SECONDS):
+                        self._lost = True  # and stays so: somebody worked meanwhile
+                        return
 
         renewing = threading.Thread(target=renew, daemon=True)
         renewing.start()

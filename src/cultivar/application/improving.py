@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypedDict, Unpack, cast
+from typing import TYPE_CHECKING, Final, TypedDict, Unpack, cast
 
 from cultivar.application.opened import Opened, warm_up_model
 from cultivar.errors import UsageError
@@ -16,10 +16,13 @@ from cultivar.record import Record, replace
 if TYPE_CHECKING:
     from cultivar.evolution.canary.canaries import Canaries
     from cultivar.evolution.canary.judging import CanaryReport
+    from cultivar.evolution.releasing.watcher import Watch
     from cultivar.ledger.improvements import ExperimentQuery
     from cultivar.lifecycle import Artifact, Experiment, ImproveOrder, Opportunity, Release
     from cultivar.machine import Halt
     from cultivar.settings import BudgetSettings
+
+_LATEST: Final = 500
 
 
 class ImproveOptions(TypedDict, total=False):
@@ -50,9 +53,15 @@ class Improved(Record):
     unsure: tuple[str, ...] = ()
     """Of what there was too little evidence, a sentence each."""
     troubles: tuple[str, ...] = ()
-    """Suites that could not be used, and why, a sentence each."""
+    """Suites that could not be used, what could not be tried, and why, a sentence each."""
+    unknown: bool = False
+    """Whether something is still to be tried, since its place was down."""
     standing: tuple[Experiment, ...] = ()
     """Of earlier runs: what is in the shadow or for a person to try, or was until now."""
+    left_alone: tuple[str, ...] = ()
+    """What rests, waits for a person's word or has a canary, a sentence each."""
+    fruitless: tuple[str, ...] = ()
+    """Of what was taken up, but nothing could be made, a sentence each."""
     money: float = 0.0
     """US dollars that the run has cost, for making candidates and for trying them."""
 
@@ -141,7 +150,8 @@ class Improving(Opened):
             by: Who says so.
             real: Whether it is put on the disk, where the settings do not say so.
             reviewed: Whether they have tried it themselves, where only a person may (MANUAL).
-            canary: The share of the uses that get it first, where the settings say another; 1: all.
+            canary: The share of the uses that get it first, above 0, where the settings say
+                another; 1: all.
 
         Returns:
             The release: `canary` where a share gets it first; `rolled_back`, with the reason, where
@@ -198,6 +208,23 @@ class Improving(Opened):
     def canary_of(self, experiment: Experiment) -> CanaryReport | None:
         """How the canary of an experiment does, or did; None where it never was one."""
         return self._canaries().report(experiment)
+
+    def watch_of(self, experiment: Experiment) -> Watch | None:
+        """How the release of an experiment is looked after, or was; None where there is none."""
+        from cultivar.application.workbench import watcher_of
+
+        watcher = watcher_of(self.services)
+        made = watcher.releases.experiments.releases(experiment.candidate.artifact, _LATEST)
+        own = (each for each in made if each.experiment == experiment.id and each.share == 1)
+        release = next(own, None)
+        return None if release is None else watcher.watch(release)
+
+    def watched(self) -> Mapping[str, str]:
+        """Of each experiment that was released to all whether that is watched or kept."""
+        from cultivar.ledger.improvements import ExperimentStore
+
+        made = self.services.need(ExperimentStore).releases(limit=_LATEST)[::-1]
+        return {each.experiment: each.status for each in made if each.share == 1}
 
     def _canaries(self) -> Canaries:
         from cultivar.application.workbench import canaries_of
@@ -261,15 +288,23 @@ class Improving(Opened):
 
         with closing(open_campaign(self.services, run_id, order, budget)) as campaign:
             machine, graph = self._machine("improve")
+            decided = campaign.look_after() if again else ()  # it may be past its own look
             halt = machine.resume(graph, run_id) if again else None
             if halt is None or not halt.values:
                 halt = machine.start(graph, run_id, {"run_id": run_id, "order": order})
             self.services.need(Ledger).finish(run_id, "done")
             machine.forget(run_id)
-            done = _improved(run_id, halt, campaign.experiments(), campaign.releases())
-            done = replace(done, troubles=campaign.troubles)
-            money = campaign.spent()
-            return replace(done, standing=campaign.standing(), money=money)
+            releases = (*decided, *campaign.releases())
+            done = _improved(run_id, halt, campaign.experiments(), releases)
+            return replace(
+                done,
+                troubles=campaign.troubles,
+                unknown=campaign.unknown,
+                standing=campaign.standing(),
+                left_alone=campaign.left_alone,
+                fruitless=campaign.fruitless(done.opportunities),
+                money=campaign.spent(),
+            )
 
     def _improve_order(self, options: ImproveOptions) -> ImproveOrder:
         from cultivar.lifecycle import ImproveOrder
@@ -308,6 +343,11 @@ def _improved(
         run_id=run_id,
         opportunities=halt.values.get("taken", ()),
         experiments=experiments,
-        releases=(*halt.values.get("decided", ()), *releases),
+        releases=_latest((*halt.values.get("decided", ()), *releases)),
         unsure=halt.values.get("unsure", ()),
     )
+
+
+def _latest(releases: Sequence[Release]) -> tuple[Release, ...]:
+    """Each release once, as it was told last."""
+    return tuple({each.id: each for each in releases}.values())

@@ -144,7 +144,7 @@ class Looping(Improving):
             return self._take_up(interrupted, order, at.going.budget(budget))
         at.run_id = at.going.idle or str(uuid.uuid4())
         done = self._begin(at.run_id, order, at.going.budget(budget))
-        at.unknown = any(map(is_unknown, done.experiments))
+        at.unknown = done.unknown or any(map(is_unknown, done.experiments))
         found = done.opportunities or done.experiments or done.releases
         at.going.idle = "" if found and not at.unknown else at.run_id
         return done

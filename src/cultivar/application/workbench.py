@@ -20,9 +20,11 @@ from cultivar.evolution.canary.canaries import Canaries
 from cultivar.evolution.canary.evidence import CanaryUses
 from cultivar.evolution.opportunities.looking import History
 from cultivar.evolution.releasing.releases import Releases
+from cultivar.evolution.releasing.uses import Uses
+from cultivar.evolution.releasing.watcher import Watcher
 from cultivar.generation.workshop import Workshop
 from cultivar.ledger.base import ContentStore, Ledger, PatternStore
-from cultivar.ledger.improvements import ArtifactStore, ExecutionLog, ExperimentStore
+from cultivar.ledger.improvements import ArtifactStore, ExecutionLog, ExperimentStore, Leases
 from cultivar.ledger.tallying import TallyStore
 from cultivar.lifecycle import Artifact, ArtifactVersion, ImproveOrder
 from cultivar.settings import BudgetSettings
@@ -49,6 +51,7 @@ def registry_of(services: Services) -> Registry:
         content=services.need(ContentStore),
         artifacts=services.need(ArtifactStore),
         experiments=services.need(ExperimentStore),
+        leases=services.need(Leases),
     )
     verify = Verifier(
         open_runner=lambda: services.need(CheckRunner), workshop=services.need(Workshop)
@@ -68,6 +71,14 @@ def canaries_of(services: Services) -> Canaries:
         ),
         settings=services.settings.improve,
     )
+
+
+def watcher_of(services: Services) -> Watcher:
+    """What looks after releases."""
+    uses = Uses(ledger=services.need(Ledger), log=services.need(ExecutionLog))
+    experiments = services.need(ExperimentStore)
+    releases = Releases(registry=registry_of(services), experiments=experiments)
+    return Watcher(releases=releases, uses=uses.of)
 
 
 def open_campaign(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,13 +19,25 @@ from typing import Final
 from cultivar.checking.environments import Environments
 from cultivar.checking.interpreters import Interpreter, find_interpreter
 from cultivar.checking.requirements import Program, find_program
-from cultivar.errors import EnvironmentUnavailableError
+from cultivar.errors import EnvironmentUnavailableError, RequirementUnavailableError
 from cultivar.record import Record, field
 from cultivar.sandbox.base import Sandbox
 from cultivar.sandbox.container import Container
 
 _INSTALL_SECONDS: Final = 900.0
 _WHEELS: Final = ("--only-binary", ":all:")
+_TOLD: Final = 1200
+"""Of what an installer says; so it fits, with what is said before, into the result of a trial."""
+
+_NOT_KNOWN: Final = re.compile(
+    "No solution found when resolving|No matching distribution found|ResolutionImpossible"
+)
+"""What uv or pip say where a registry answers that it does not have it."""
+
+_NOT_HEARD: Final = re.compile(
+    "(?i)could not be queried|network was disabled|connection|timed out|temporary failure"
+)
+"""What they say, too, where no registry answered as it should."""
 
 _IN_IMAGE: Final = """
 umask 022
@@ -121,7 +134,7 @@ class ImageMaker(Record, dict=True):
         """See `Maker`."""
         found = self._inside(["--network=none"], 'command -v "$1" || true', name).strip()
         if not found:
-            raise EnvironmentUnavailableError(
+            raise RequirementUnavailableError(
                 f"The program {name!r} is not in the image {self.container.image!r}.",
                 "Set `sandbox.image` to an image that has it.",
             )
@@ -156,7 +169,8 @@ def _run(argv: list[str]) -> str:
     """What a command prints; it stands where nobody can have put files or settings for it.
 
     Raises:
-        EnvironmentUnavailableError: It failed.
+        RequirementUnavailableError: No registry has what it asks for.
+        EnvironmentUnavailableError: It failed otherwise.
     """
     try:
         done = subprocess.run(
@@ -168,6 +182,10 @@ def _run(argv: list[str]) -> str:
         raise _unavailable(f"`{argv[0]}`: {error.strerror}") from error
     if done.returncode:
         said = (done.stderr or done.stdout).decode(errors="replace").strip()
+        if _NOT_KNOWN.search(said) and not _NOT_HEARD.search(said):
+            raise RequirementUnavailableError(
+                said[-_TOLD:], "Name what a package registry in reach has, ready to be installed."
+            )
         raise _unavailable(said[-2000:] or f"`{argv[0]}` ended with {done.returncode}")
     return done.stdout.decode(errors="replace")
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-from cultivar.errors import EnvironmentUnavailableError, UnsafeError
+from cultivar.errors import RequirementUnavailableError, UnsafeError
 from cultivar.record import Record
 from cultivar.sandbox.base import SYSTEM_PATH
 
@@ -82,7 +82,7 @@ def find_program(name: str) -> Program:
     """The program `name` of the system.
 
     Raises:
-        EnvironmentUnavailableError: It is not there, or only in a user's folder.
+        RequirementUnavailableError: It is not there, or only in a user's folder.
     """
     path = os.environ.get("PATH", "")
     elsewhere = ""
@@ -92,7 +92,7 @@ def find_program(name: str) -> Program:
             return _program(name, Path(found), real)
         elsewhere = elsewhere or found or ""
     where = f" It stands at `{elsewhere}`, in a folder that checks are not given." * bool(elsewhere)
-    raise EnvironmentUnavailableError(
+    raise RequirementUnavailableError(
         f"The program {name!r} is not installed on this system.{where}",
         f"Install it from the distribution's packages, like `apt install {name}`.",
     )

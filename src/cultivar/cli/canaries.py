@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from cultivar.application.looking import Running
     from cultivar.evals.comparing.aspects import AspectChange
     from cultivar.evolution.canary.judging import CanaryReport
-    from cultivar.lifecycle import Release
+    from cultivar.lifecycle import Experiment, Release
 
 ADVICE: Final = {
     "deploy": "Deploy it.",
@@ -22,13 +22,22 @@ ADVICE: Final = {
 _NAMES: Final = {"seconds": "seconds", "money": "US dollars", "quality": "quality"}
 
 
-def show_canary(report: CanaryReport) -> None:
-    """Show how a canary does beside the version that is used, and what to do about it."""
+def show_canary(report: CanaryReport, experiment: Experiment) -> None:
+    """Show how a canary does beside the version that is used, and what to do about it.
+
+    Args:
+        report: How it does.
+        experiment: Its own; when that has ended there is nothing left to do.
+    """
     show(f"Canary for {report.share:.0%}: {escape(report.sentence)}")
     rows = [_uses(report), _success(report), *(_aspect(each) for each in report.aspects)]
     console().print(table("", ["in use", "without it", "with it", "change"], rows))
-    said = f"{ADVICE[report.recommendation]} In {report.pairs:,} pairs of uses, "
-    show(f"{said}sure by {report.confidence:.1%} which one succeeds more often.\n")
+    advice = f"{ADVICE[report.recommendation]} " if experiment.status == "canary" else ""
+    said = f"{advice}In {report.pairs:,} pairs of uses, "
+    show(f"{said}sure by {report.confidence:.1%} which one succeeds more often.")
+    if not report.pairs and experiment.candidate.artifact.kind == "tool":
+        show("A session counts when it has ten uses, or an hour after its first one.")
+    show("")
 
 
 def canary_line(made: Release) -> str:

@@ -9,7 +9,7 @@ import typer
 
 from cultivar.cli.artifacts import artifact_named
 from cultivar.cli.canaries import canary_line, show_canary, show_ended
-from cultivar.cli.grid import Column, Grid, show_grid
+from cultivar.cli.experiments import WATCHES, show_experiments
 from cultivar.cli.options import command
 from cultivar.cli.output import escape, plain, print_json, show
 from cultivar.cli.reviews import show_review
@@ -19,6 +19,8 @@ from cultivar.errors import UsageError
 from cultivar.record import Record
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from cultivar.application.cultivar import Cultivar
     from cultivar.application.improving import Improved, ImproveOptions
     from cultivar.cli.looping import Loop
@@ -168,10 +170,11 @@ def experiments(options: ExperimentsCommand) -> None:
             return
         artifact = artifact_named(options.artifact) if options.artifact else None
         found = cultivar.experiments(ExperimentQuery(artifact=artifact, limit=options.limit))
+        watched = cultivar.watched()
     if options.as_json:
         print_json(found)
     elif found:
-        show_grid(_grid("Experiments", found))
+        show_experiments("Experiments", found, watched)
     else:
         show("Nothing was tried yet. `cultivar improve` looks for what fails.")
 
@@ -220,9 +223,6 @@ def rollback(options: RollbackCommand) -> int:
         return 0
     return _told(made, "Put back", as_json=options.as_json)
 
-
-_LONGEST: Final = 100
-"""Of what is said of an experiment in a list, in characters."""
 
 _MARKS: Final = {
     "running": "[cyan]running[/]",
@@ -299,76 +299,45 @@ def show_improved(done: Improved, *, as_json: bool) -> None:
     if done.experiments:
         show_experiments("What was tried", done.experiments)
     if done.standing:
-        show_grid(_grid("Still open, or decided now", done.standing))
-    for release in done.releases:
-        show(_release_line(release))
-    for line in done.troubles:
-        show(f"[yellow]not used:[/] {escape(line)}")
-    for line in done.unsure:
-        show(f"[dim]too little evidence:[/] {escape(line)}")
+        show_experiments("Still open, or decided now", done.standing)
+    for line in _lines(done):
+        show(line)
     if any(each.status == "waiting" for each in done.experiments):
         show("Nothing on the disk has changed.")
-    if not (done.opportunities or done.standing):
+    if not (done.opportunities or done.standing or done.left_alone):
         show("Nothing is worth improving, as far as the evidence goes.")
 
 
-def show_experiments(title: str, found: tuple[Experiment, ...]) -> None:
-    """Show what was tried as a table."""
-    show_grid(_grid(title, found))
-
-
-def _grid(title: str, found: tuple[Experiment, ...]) -> Grid:
-    columns = ("experiment", "artifact", "state", "passed", "what, and why")
-    return Grid(
-        title=title,
-        columns=[Column(name=each) for each in columns],
-        rows=[_row(each) for each in found],
-    )
-
-
-def _row(experiment: Experiment) -> tuple[str, ...]:
-    candidate, verdict = experiment.candidate, experiment.verdict
-    passed = f"{verdict.before:.0%} → {verdict.after:.0%}" if verdict and verdict.pairs else ""
-    return (
-        experiment.id[:8],
-        candidate.artifact.id,
-        experiment.status.replace("_", " "),
-        passed,
-        _cut(_reason(experiment) or candidate.description),
-    )
-
-
-def _reason(experiment: Experiment) -> str:
-    """What became of it, where that says more than what it changes."""
-    if experiment.status == "waiting":
-        return f"{experiment.reason} {experiment.candidate.description}"
-    return "" if experiment.status == "stopped" else experiment.reason
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+def _lines(done: Improved) -> Iterator[str]:
+    yield from map(_release_line, done.releases)
+    yield from (f"[yellow]not used:[/] {escape(each)}" for each in done.troubles)
+    yield from map(escape, (*done.fruitless, *done.left_alone))
+    yield from (f"[dim]too little evidence:[/] {escape(each)}" for each in done.unsure)
 
 
 def _show_one(experiment: Experiment, cultivar: Cultivar, *, as_json: bool) -> None:
     diff, review = cultivar.changes_of(experiment), cultivar.review(experiment)
-    canary = cultivar.canary_of(experiment)
+    canary, watch = cultivar.canary_of(experiment), cultivar.watch_of(experiment)
     if as_json:
         more = {"diff": diff, "review": plain(review), "canary": plain(canary)}
-        advice = recommendation_of(experiment.verdict)
+        more["watch"] = plain(watch)
+        advice = recommendation_of(experiment)
         print_json({**plain(experiment), "recommendation": advice, **more})
         return
     candidate, verdict = experiment.candidate, experiment.verdict
     show(f"[bold]{escape(candidate.artifact.id)}[/] {escape(candidate.version)}")
     show(f"{_MARKS[experiment.status]} {escape(experiment.reason)}")
+    if watch is not None and experiment.status == "released":
+        show(f"{WATCHES[watch.status].capitalize()}: {escape(watch.sentence)}")
     show(f"{escape(candidate.description)} (by {escape(candidate.operator)})\n")
     show(escape(experiment.opportunity.why))
     if verdict is not None:
-        show_verdict(verdict)
+        show_verdict(experiment)
     if experiment.money:
         show(f"Making and trying it has cost ${experiment.money:.4f}.")
     show_review(review)
     if canary is not None:
-        show_canary(canary)
+        show_canary(canary, experiment)
     show(escape(diff))
 
 

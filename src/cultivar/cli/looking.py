@@ -199,7 +199,7 @@ def _is_improving(which: str, cultivar: Cultivar) -> bool:
 
 
 def _show_improving(options: OneCommand, cultivar: Cultivar) -> None:
-    from cultivar.cli.improving import show_experiments
+    from cultivar.cli.experiments import show_experiments
     from cultivar.ledger.improvements import ExperimentQuery
 
     run = cultivar.run(options.which)

@@ -95,7 +95,7 @@ def _came_to(improved: Improved) -> Iterator[str]:
         yield _experiment(experiment)
     for release in improved.releases:
         yield _release(release)
-    yield from improved.troubles
+    yield from (*improved.fruitless, *improved.troubles)
 
 
 def _experiment(experiment: Experiment) -> str:

@@ -9,13 +9,17 @@ from cultivar.cli.output import console, counted, escape, show, table
 
 if TYPE_CHECKING:
     from cultivar.evals.comparing.comparison import Recommendation
-    from cultivar.lifecycle import GateVerdict
+    from cultivar.lifecycle import Experiment, ExperimentStatus, GateVerdict
 
 _UNITS: Final = {"time": "seconds", "cost": "US dollars", "quality": "quality"}
+_OVER: Final[frozenset[ExperimentStatus]] = frozenset({"refused", "rejected", "stopped"})
 
 
-def show_verdict(verdict: GateVerdict) -> None:
+def show_verdict(experiment: Experiment) -> None:
     """Show a verdict with what was measured of both versions, how sure it is, and the advice."""
+    verdict = experiment.verdict
+    if verdict is None:
+        return
     show(escape(verdict.sentence))
     for reason in verdict.reasons:
         show(f"  {escape(reason)}")
@@ -24,16 +28,21 @@ def show_verdict(verdict: GateVerdict) -> None:
     rows = [_success(verdict), *(_aspect(verdict, name) for name in _UNITS if _told(verdict, name))]
     title = f"in {counted(verdict.pairs, 'trial')} of each"
     console().print(table("", [title, "before", "after", "change"], rows))
-    advice = str(recommendation_of(verdict)).replace("_", " ")
     sure = math.floor(verdict.confidence * 1000) / 1000  # nothing is sure by 100 %
-    show(f"Recommendation: {advice}; sure by {sure:.1%} that it is better.\n")
+    advice = recommendation_of(experiment)
+    head = f"Recommendation: {advice.replace('_', ' ')}; confidence" if advice else "Confidence"
+    show(f"{head} {sure:.1%}.\n")
 
 
-def recommendation_of(verdict: GateVerdict | None) -> Recommendation | None:
-    """What to do with a candidate; None where nothing is known of it yet."""
+def recommendation_of(experiment: Experiment) -> Recommendation | None:
+    """What to do with a candidate; None where nothing is known of it yet, or nothing is to do."""
     from cultivar.evolution.gate.grounds import recommended
 
-    return recommended(verdict.decision) if verdict else None
+    if experiment.status == "rolled_back":
+        return "roll_back"
+    if experiment.verdict is None or experiment.status in _OVER:
+        return None
+    return recommended(experiment.verdict.decision)
 
 
 def _success(verdict: GateVerdict) -> list[str]:

@@ -63,7 +63,7 @@ class Workspace(Record):
         registry.sync([RATIO])
         version = tree_hash or registry.current(RATIO).tree_hash
         log = cultivar.services.need(ExecutionLog)
-        start = datetime.now(UTC) - timedelta(hours=1)
+        start = datetime.now(UTC)
         for each in range(number):
             fails = each < failing
             log.add_execution(
@@ -77,7 +77,7 @@ class Workspace(Record):
                     message="division by zero" if fails else "",
                     seconds=0.001,
                     instance_id=f"i{each % 2}",
-                    executed_at=start + timedelta(seconds=each),
+                    executed_at=start + timedelta(microseconds=each),
                 )
             )
 

@@ -22,13 +22,27 @@ def test_what_fails_is_found_and_mended_and_nothing_changes_without_a_persons_wo
         assert better.verdict.decision == "release"
         assert better.verdict.losses == 0
         assert (better.status, better.simulated) == ("waiting", True)
-        assert "cultivar approve" in better.reason
+        assert f"`cultivar approve {better.id[:8]} --real` releases it." in better.reason
         assert "b == 0" in cultivar.changes_of(better)
         assert not done.releases
         assert workspace.file.read_text() == BUGGY
         with pytest.raises(UsageError, match="simulated"):
             cultivar.approve(better.id, by="ada")
         assert workspace.file.read_text() == BUGGY
+
+
+def test_a_person_is_asked_once_however_often_somebody_looks(workspace: Workspace) -> None:
+    with workspace.opened() as cultivar:
+        workspace.used(cultivar, 40, failing=20)
+        (waiting,) = (each for each in cultivar.improve().experiments if each.status == "waiting")
+        again = cultivar.improve()
+        assert not again.opportunities
+        assert not again.experiments
+        said = f"tool:ratio: experiment {waiting.id[:8]} waits for your word."
+        assert again.left_alone == (said,)
+    with workspace.opened(real=True, automatic=True) as cultivar:
+        assert [each.status for each in cultivar.improve().releases] == ["watching"]
+        assert cultivar.experiment(waiting.id).status == "stopped"
 
 
 def test_what_a_person_approves_is_released_and_can_be_taken_back(workspace: Workspace) -> None:
@@ -89,7 +103,10 @@ def test_what_does_worse_in_use_is_taken_back_by_itself_and_rests(workspace: Wor
         assert "Worse in use" in taken_back.reason
         assert workspace.file.read_text() == BUGGY
         assert cultivar.experiment(release.experiment).decided_by == "watch"
-        assert not done.opportunities  # it rests
+        assert not done.opportunities
+        (why,) = done.left_alone
+        assert why.startswith("tool:ratio rests until 2")
+        assert why.endswith("UTC, since a release was taken back.")
 
 
 def test_what_does_well_in_use_is_kept(workspace: Workspace) -> None:
@@ -99,6 +116,9 @@ def test_what_does_well_in_use_is_kept(workspace: Workspace) -> None:
         workspace.used(cultivar, 60, failing=0, tree_hash=release.after)
         (kept,) = cultivar.improve().releases
         assert (kept.id, kept.status) == (release.id, "kept")
+        watch = cultivar.watch_of(cultivar.experiment(release.experiment))
+        assert watch is not None
+        assert (watch.status, watch.sentence) == ("kept", kept.reason)
 
 
 def test_healthy_tools_are_left_alone(workspace: Workspace) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,6 +58,49 @@ def test_whoever_loses_the_lease_works_no_further(
             leases.give_back(LEASE, (tmp_path / LOCK).read_text())
         with pytest.raises(AtWorkError):
             look_again_and_again(alone)
+
+
+class Telling:
+    """The leases of a ledger, and how often they were asked for.
+
+    Args:
+        real: The leases.
+    """
+
+    def __init__(self, real: Leases) -> None:
+        self._real = real
+        self.refused = threading.Event()
+        self.given_again = threading.Event()
+
+    def take(self, name: str, holder: str, seconds: float) -> bool:
+        """See `Leases`."""
+        given = self._real.take(name, holder, seconds)
+        if not given:
+            self.refused.set()
+        elif self.refused.is_set():
+            self.given_again.set()
+        return given
+
+    def give_back(self, name: str, holder: str) -> None:
+        """See `Leases`."""
+        self._real.give_back(name, holder)
+
+
+def test_a_lease_that_was_lost_once_is_lost_though_it_is_free_again(
+    leases: Leases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cultivar.application.alone._RENEWED_SECONDS", 0.01)
+    telling = Telling(leases)
+    alone = Alone(telling, tmp_path)
+    with alone.held():
+        leases.give_back(LEASE, (tmp_path / LOCK).read_text())
+        while not leases.take(LEASE, "another", 60):
+            leases.give_back(LEASE, (tmp_path / LOCK).read_text())
+        assert telling.refused.wait(30)
+        leases.give_back(LEASE, "another")
+        telling.given_again.wait(0.5)  # it is not asked for any more
+        with pytest.raises(AtWorkError):
+            alone.refuse_lost()
 
 
 def look_again_and_again(alone: Alone) -> None:

@@ -6,15 +6,22 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
 from cultivar.application.cultivar import Cultivar
 from cultivar.application.improving import Improved
 from cultivar.application.rounds import Bounds, LoopSpentError, Round
-from cultivar.errors import BudgetSpentError, NotKnownError, SandboxUnavailableError
+from cultivar.application.workbench import registry_of
+from cultivar.errors import (
+    BudgetSpentError,
+    NotKnownError,
+    SandboxUnavailableError,
+    StoreUnavailableError,
+)
 from cultivar.ledger.base import Ledger
-from cultivar.ledger.improvements import Leases
+from cultivar.ledger.improvements import ExecutionLog, ExecutionQuery, Leases
 from cultivar.lifecycle import Artifact
 from cultivar.machine import Event, StepStarted
 from cultivar.record import replace
@@ -25,6 +32,7 @@ from cultivar.testing.toolrooms import BUGGY, RATIO, Workspace
 from cultivar.tree import Tree
 
 UNKNOWN = Artifact(kind="tool", name="nonesuch")
+LACKING = Artifact(kind="tool", name="lacking")
 
 
 class Pace:
@@ -191,6 +199,55 @@ def test_where_trials_could_not_be_made_they_are_made_soon(workspace: Workspace)
         assert not second.unknown
         assert improved(second).experiments[0].status == "waiting"
         assert len(cultivar.experiments()) == len(improved(first).experiments)
+
+
+def test_a_tool_that_requires_what_is_not_to_be_had_stops_nothing_else(
+    workspace: Workspace,
+) -> None:
+    needs = '# /// script\n# dependencies = ["program:nonesuch"]\n# ///\n'
+    lacking = workspace.file.with_name("lacking.py")
+    lacking.write_text(needs + BUGGY.replace("def ratio", "def lacking"))
+    with failing_from(workspace) as cultivar:
+        registry = registry_of(cultivar.services)
+        registry.sync([LACKING])
+        log = cultivar.services.need(ExecutionLog)
+        for each in log.executions(ExecutionQuery(artifact=RATIO)):
+            version = registry.current(LACKING).tree_hash
+            log.add_execution(replace(each, id=str(uuid4()), artifact=LACKING, tree_hash=version))
+        first, second = looped(cultivar, 2)
+        assert improved(first).experiments[0].candidate.artifact == RATIO
+        assert improved(first).experiments[0].status == "waiting"
+        assert "'nonesuch' is not installed" in improved(second).troubles[0]
+        assert not second.unknown
+        assert not second.again
+
+
+def test_a_place_that_is_down_ends_its_opportunity_alone_and_is_tried_soon(
+    workspace: Workspace,
+) -> None:
+    wall = Wall(choose_sandbox(workspace.settings.sandbox))
+    wall.down = True
+    with Cultivar(workspace.settings, services={Sandbox: wall}) as cultivar:
+        workspace.used(cultivar, 40, failing=20)
+        (done,) = looped(cultivar, 1)
+        assert "The wall is down." in improved(done).troubles[0]
+        assert done.unknown
+
+
+def test_what_was_released_is_looked_after_when_an_older_run_is_taken_up(
+    workspace: Workspace,
+) -> None:
+    def fail() -> None:
+        raise StoreUnavailableError("It is down.")
+
+    with failing_from(workspace, real=True, automatic=True) as cultivar:
+        cultivar.listen(in_step("prove", fail))
+        with pytest.raises(StoreUnavailableError) as ended:
+            cultivar.improve()
+        (release,) = cultivar.improve().releases
+        workspace.used(cultivar, 60, failing=60, tree_hash=release.after)
+        done = cultivar.improve_on(ended.value.run_id)
+        assert (release.id, "rolled_back") in {(each.id, each.status) for each in done.releases}
 
 
 def test_a_run_that_spent_its_time_is_taken_up_and_never_begun_twice(workspace: Workspace) -> None:

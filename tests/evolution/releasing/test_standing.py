@@ -52,6 +52,25 @@ def test_a_version_that_was_not_worse_in_enough_uses_is_kept() -> None:
     assert found.sentence.startswith("As good in use")
 
 
+def test_a_version_whose_newest_uses_fail_is_not_kept_for_its_earlier_ones() -> None:
+    luck = Random(9)
+    before, good = _uses(luck, 0.9, 500), _uses(luck, 1.0, WINDOW)
+    broken = _uses(luck, 0.1, 250)
+    assert standing(before, good).state == "kept"
+    found = standing(before, [*good, *broken[:50]])
+    assert found.state == "open"
+    assert found.newest is not None
+    assert found.newest < 0.2
+    assert "of the newest" in found.sentence
+    assert standing(before, [*good, *broken]).state == "worse"
+
+
+def test_a_version_that_is_as_good_is_kept_though_its_newest_uses_are_looked_at() -> None:
+    luck = Random(10)
+    seen = [standing(_uses(luck, 0.8, 300), _uses(luck, 0.8, 250)).state for _ in range(100)]
+    assert seen.count("kept") >= 97
+
+
 def test_without_uses_nothing_is_decided() -> None:
     assert standing(_uses(Random(1), 0.9, 100), []).state == "open"
     assert standing([], _uses(Random(1), 0.1, 100)).state == "open"

@@ -95,7 +95,7 @@ def test_what_a_simulated_run_put_in_the_shadow_waits_and_a_real_one_releases_it
         bench.use(cultivar, first=100, number=105, failing=5)
         (waits,) = cultivar.improve().standing
         assert (waits.status, bench.file.read_text()) == ("waiting", old)
-        assert f"`cultivar approve {experiment.id[:8]}` releases it." in waits.reason
+        assert f"`cultivar approve {experiment.id[:8]} --real` releases it." in waits.reason
         assert not cultivar.improve().opportunities  # nobody is asked twice
     with bench.opened(real=True, automatic=True) as cultivar:
         assert [each.experiment for each in cultivar.improve().releases] == [experiment.id]

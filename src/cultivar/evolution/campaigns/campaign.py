@@ -7,15 +7,24 @@ pass is never released, and what was refused or rejected once is not tried again
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Final
 
-from cultivar.errors import ChangedError, UsageError
-from cultivar.evolution.campaigns.leaving import is_unknown
+from cultivar.errors import (
+    ChangedError,
+    CultivarError,
+    EnvironmentUnavailableError,
+    RequirementUnavailableError,
+    SandboxUnavailableError,
+    UsageError,
+)
+from cultivar.evolution.campaigns.leaving import is_unknown, reason_of, with_tries
 from cultivar.evolution.campaigns.workbench import Workbench
 from cultivar.evolution.roles import AnalysisOrder, Candidates, ImprovementOrder, Refusal
+from cultivar.evolution.strategies.shadowing import is_shadowed
 from cultivar.ledger.improvements import ExperimentQuery
 from cultivar.lifecycle import (
     Candidate,
@@ -33,6 +42,7 @@ _NEVER_AGAIN: Final = frozenset[ExperimentStatus]({"refused", "rejected", "rolle
 _DECIDED: Final = frozenset[ExperimentStatus]({"released", "rejected", "rolled_back"})
 _OUTCOMES: Final[dict[str, ExperimentStatus]] = {"reject": "rejected", "no_verdict": "stopped"}
 _MOST_KNOWN: Final = 10_000
+_PLACE_DOWN: Final = (SandboxUnavailableError, EnvironmentUnavailableError)
 
 UNTRIED: Final = GateVerdict(
     decision="no_verdict",
@@ -56,6 +66,11 @@ class Campaign:
         self._bench = workbench
         self._cases: dict[str, tuple[TrialCase, ...]] = {}
         self._stood: tuple[str, ...] = ()
+        self._down = set[str]()
+        self._left_out: list[str] = []
+        self.unknown = False
+        """Whether something is still to be tried, since its place was down."""
+        self._left_alone: list[str] = []
 
     def analysis_order(self) -> AnalysisOrder:
         """What the analyst is asked."""
@@ -64,7 +79,7 @@ class Campaign:
 
     def look_after(self) -> tuple[Release, ...]:
         """Decide about what was released before, and about what is in the shadow."""
-        self._stood = tuple(each.id for each in self._bench.shadows.standing())
+        self._stood = (*self._stood, *(each.id for each in self._bench.shadows.standing()))
         watched = (*self._bench.canaries.look_after(), *self._bench.watcher.look_after())
         automatic = self._order.real and self._order.automatic
         return (*watched, *self._bench.shadows.look_after(automatic=automatic))
@@ -78,19 +93,44 @@ class Campaign:
     def taken_up(self, opportunities: Iterable[Opportunity]) -> tuple[Opportunity, ...]:
         """The opportunities to work at now.
 
-        Nothing that rests after a failed release, and nothing that a candidate is in the shadow
-        of, or that waits for a person to try one.
+        Nothing that rests after a failed release, that a canary or a candidate in the shadow runs
+        of, or that waits for a person's word.
         """
-        bench = self._bench
-        free = (
-            each
+        self._left_alone.clear()
+        return tuple(islice(filter(self._is_free, opportunities), self._order.most))
+
+    @contextmanager
+    def apart(self, opportunity: Opportunity) -> Generator[None]:
+        """Let work on an opportunity end alone where its place is down; the others go on.
+
+        Args:
+            opportunity: What is worked on; `is_down` tells of it afterwards.
+        """
+        self._down.discard(opportunity.artifact.id)
+        try:
+            yield
+        except _PLACE_DOWN as error:
+            self._leave_out(opportunity, error)
+            self._down.add(opportunity.artifact.id)
+            self._stop_untold(opportunity, error.what)
+
+    def is_down(self, opportunity: Opportunity) -> bool:
+        """Whether the place was down when it was last worked on."""
+        return opportunity.artifact.id in self._down
+
+    @property
+    def left_alone(self) -> tuple[str, ...]:
+        """What was left alone in this process, and why, a sentence each."""
+        return tuple(self._left_alone)
+
+    def fruitless(self, opportunities: Iterable[Opportunity]) -> tuple[str, ...]:
+        """Of which opportunities nothing could be made, a sentence each."""
+        made = {each.opportunity.artifact for each in self.experiments()}
+        return tuple(
+            self._bench.fruitless(each, again=bool(self._never_again(each)))
             for each in opportunities
-            if not bench.rests(each.artifact)
-            and not bench.shadows.holds(each.artifact, each.tree_hash)
+            if each.artifact not in made and not self.is_down(each)
         )
-        if self._order.repeated:
-            free = (each for each in free if not bench.leaving(self._order).is_left(each))
-        return tuple(islice(free, self._order.most))
 
     def improvement_order(
         self, opportunity: Opportunity, accepted: Sequence[str]
@@ -145,9 +185,10 @@ class Campaign:
             self._leave_to_a_person(experiment)
             return
         verdict = self._bench.advance(experiment, self.cases(experiment.opportunity))
+        verdict = with_tries(verdict, experiment.candidate, self._bench.experiments)
         status = _OUTCOMES.get(verdict.decision, "running")
         tried = self._bench.spending.with_money(replace(experiment, verdict=verdict))
-        self._keep(tried, status, verdict.sentence)
+        self._keep(tried, status, reason_of(verdict))
 
     def goes_on(self, experiment_id: str) -> bool:
         """Whether more trials may tell."""
@@ -166,7 +207,7 @@ class Campaign:
 
     def may_go_on(self, opportunity: Opportunity, accepted: Sequence[str]) -> bool:
         """Whether more candidates for the opportunity make sense, on top of what was accepted."""
-        if not accepted or not self._left(opportunity):
+        if not accepted or self.is_down(opportunity) or not self._left(opportunity):
             return False
         verdict = self.experiment(accepted[-1]).verdict
         return verdict is not None and verdict.after < 1
@@ -182,18 +223,25 @@ class Campaign:
         *others, last = map(self.experiment, accepted)
         if last.status in _DECIDED:
             return  # it was settled before the run was interrupted
-        is_shadowed = last.strategy == "SHADOW"
-        automatic = self._order.real and self._order.automatic and not is_shadowed
-        if automatic and self._bench.is_safe(last):
+        in_shadow = last.strategy == "SHADOW"
+        automatic = self._order.real and self._order.automatic and not in_shadow
+        try:
+            by_itself = automatic and self._bench.is_safe(last)
+        except _PLACE_DOWN as error:
+            self._leave_out(last.opportunity, error)
+            for each in (*others, last):
+                self._keep(each, "stopped", f"It was better, and is not settled: {error.what}")
+            return
+        if by_itself:
             self._release(last, others)
             return
         together = f"It is released together with {last.id[:8]}, which builds on it."
         for each in others:
             self._keep(each, "waiting", together)
-        if is_shadowed:
+        if in_shadow:
             self._bench.shadows.begin(last)
             return
-        self._keep(last, "waiting", f"`cultivar approve {last.id[:8]}` releases it.")
+        self._keep(last, "waiting", f"{self._bench.approval(last)} releases it.")
 
     def experiment(self, experiment_id: str) -> Experiment:
         """The experiment of that id.
@@ -216,8 +264,8 @@ class Campaign:
 
     @property
     def troubles(self) -> tuple[str, ...]:
-        """What of the suites could not be used in this process, a sentence each."""
-        return tuple(self._bench.suites.troubles)
+        """What could not be used or tried in this process, a sentence each."""
+        return (*self._bench.suites.troubles, *dict.fromkeys(self._left_out))
 
     def cases(self, opportunity: Opportunity) -> tuple[TrialCase, ...]:
         """What candidates for the opportunity are tried on: the same in all of the run."""
@@ -234,6 +282,34 @@ class Campaign:
         """End whoever does the trials."""
         self._bench.executor.close()
 
+    def _is_free(self, opportunity: Opportunity) -> bool:
+        bench = self._bench
+        if bench.shadows.holds(opportunity.artifact, opportunity.tree_hash):
+            return False
+        if why := bench.why_left(opportunity, self._order):
+            self._left_alone.append(why)
+            return False
+        try:
+            bench.plan(opportunity)  # of what cannot be tried here
+            return not (self._order.repeated and bench.leaving(self._order).is_left(opportunity))
+        except _PLACE_DOWN as error:
+            self._leave_out(opportunity, error)
+            return False
+
+    def _leave_out(self, opportunity: Opportunity, error: CultivarError) -> None:
+        """Tell that no more is done about an opportunity in this run."""
+        self._left_out.append(f"{opportunity.artifact.id} is left out of this run: {error}")
+        self.unknown = self.unknown or not isinstance(error, RequirementUnavailableError)
+
+    def _stop_untold(self, opportunity: Opportunity, why: str) -> None:
+        """Stop what is open of an opportunity, but for what is better, with no verdict."""
+        verdict = GateVerdict(decision="no_verdict", sentence=f"No verdict: {why}")
+        for each in self.experiments():
+            is_open = each.status == "running" and not is_shadowed(each)
+            is_its_own = each.candidate.artifact == opportunity.artifact
+            if is_open and is_its_own and not self.is_better(each.id):
+                self._keep(replace(each, verdict=verdict), "stopped", verdict.sentence)
+
     def _keep(self, experiment: Experiment, status: ExperimentStatus, reason: str) -> None:
         now = datetime.now(UTC)
         changed = replace(experiment, status=status, reason=reason, updated_at=now)
@@ -244,16 +320,22 @@ class Campaign:
         try:
             self._bench.canaries.release(last, by="gate")
         except ChangedError as error:
-            for each in (*others, last):
-                self._keep(each, "stopped", f"It was better, and is not released: {error.what}")
+            self._leave(
+                (*others, last), "stopped", f"It was better, and is not released: {error.what}"
+            )
         except UsageError as error:  # a full disk, or a canary that runs
-            how = f"`cultivar approve {last.id[:8]}` releases it later."
-            for each in (*others, last):
-                self._keep(each, "waiting", f"It could not be released: {error.what} {how}")
+            how = f"{self._bench.approval(last)} releases it later."
+            self._leave((*others, last), "waiting", f"{error.what} {how}")
+
+    def _leave(self, made: Sequence[Experiment], status: ExperimentStatus, reason: str) -> None:
+        """Keep that these are not released, but for what a person has decided meanwhile."""
+        for each in (self.experiment(each.id) for each in made):
+            if each.status not in _DECIDED:
+                self._keep(each, status, reason)
 
     def _leave_to_a_person(self, experiment: Experiment) -> None:
         """Run nothing: whoever approves it has to say that they have tried it themselves."""
-        how = f"`cultivar approve {experiment.id[:8]} --reviewed` releases it."
+        how = f"{self._bench.approval(experiment, '--reviewed')} releases it."
         self._keep(replace(experiment, verdict=UNTRIED), "waiting", f"It is for you to try. {how}")
 
     def _keep_new(

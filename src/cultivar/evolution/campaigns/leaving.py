@@ -1,4 +1,4 @@
-"""What a loop leaves alone, so that it neither asks a person twice nor tries the same for ever."""
+"""What is left alone, so that nobody is asked twice and nothing is tried for ever."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from cultivar.errors import NOT_TO_BE_HAD
 from cultivar.evolution.roles import NOT_ASKED
 from cultivar.ledger.improvements import ExperimentQuery, ExperimentStore
-from cultivar.lifecycle import Experiment, ExperimentStatus, Opportunity
-from cultivar.record import Record
+from cultivar.lifecycle import Candidate, Experiment, ExperimentStatus, GateVerdict, Opportunity
+from cultivar.record import Record, replace
 
 SPENT: Final = "budget"
 """Who decided about an experiment that its run had no money left for."""
@@ -21,6 +22,12 @@ _OLD: Final = timedelta(days=7)
 """After so long, what came to nothing is tried once more."""
 
 _MOST: Final = 10_000
+_MOST_TRIES: Final = 3
+"""So often a candidate is tried that requires what is not to be had: it may yet come."""
+
+_TRIES: Final = "tries"
+"""The number of a verdict that tells how often that was."""
+
 _NOTHING: Final = frozenset[ExperimentStatus]({"refused", "rejected", "stopped"})
 _BY_ITSELF: Final = frozenset({"", "gate", SPENT})
 """Who decided where no person did."""
@@ -36,6 +43,13 @@ class Leaving(Record):
 
     experiments: ExperimentStore
     needs_word: Callable[[Experiment], bool]
+
+    def waiting(self, opportunity: Opportunity) -> Experiment | None:
+        """The latest experiment about it that waits for a person's word; None where none does."""
+        query = ExperimentQuery(artifact=opportunity.artifact, limit=_MOST)
+        about = _about(opportunity, self.experiments.experiments(query))
+        waiting = (each for each in about if each.status == "waiting" and self.needs_word(each))
+        return next(waiting, None)
 
     def is_left(self, opportunity: Opportunity) -> bool:
         """Whether nothing would come of it now: it is on its way, or was tried in vain."""
@@ -84,6 +98,31 @@ def _is_tried(opportunity: Opportunity, about: Sequence[Experiment]) -> bool:
     uses = max(each.opportunity.uses for each in latest)
     ended = max(each.updated_at for each in latest)
     return opportunity.uses < _MORE * uses and datetime.now(UTC) - ended < _OLD
+
+
+def with_tries(verdict: GateVerdict, candidate: Candidate, store: ExperimentStore) -> GateVerdict:
+    """The verdict; where the candidate requires what is not to be had, with how often that was so.
+
+    Args:
+        verdict: The latest.
+        candidate: What it is of.
+        store: Knows the verdicts before it.
+    """
+    lacking = any(each.startswith(NOT_TO_BE_HAD) for each in verdict.reasons)
+    if verdict.decision != "no_verdict" or not lacking:
+        return verdict
+    known = store.experiments(ExperimentQuery(artifact=candidate.artifact, limit=_MOST))
+    same = (each for each in known if each.candidate.tree_hash == candidate.tree_hash)
+    before = [each.verdict.numbers.get(_TRIES, 0) for each in same if each.verdict]
+    return replace(verdict, numbers={**verdict.numbers, _TRIES: 1 + max(before, default=0)})
+
+
+def reason_of(verdict: GateVerdict) -> str:
+    """Why an experiment stands as the verdict has it; in other words where it was tried in vain."""
+    tries = verdict.numbers.get(_TRIES, 0)
+    if tries < _MOST_TRIES:
+        return verdict.sentence
+    return f"Tried {tries:g} times in vain. {verdict.reasons[-1]}"
 
 
 def is_unknown(experiment: Experiment) -> bool:

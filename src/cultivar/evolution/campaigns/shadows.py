@@ -14,6 +14,7 @@ from cultivar.errors import NotKnownError, UnavailableError, UnconfinedError, Us
 from cultivar.evals.comparing.wording import counted, percent
 from cultivar.evals.trying.base import Subject
 from cultivar.evolution.campaigns.tool_cases import ToolHistory
+from cultivar.evolution.releasing.approving import approval
 from cultivar.evolution.releasing.lineage import below
 from cultivar.evolution.releasing.releases import Releases
 from cultivar.evolution.strategies.shadowing import (
@@ -27,6 +28,7 @@ from cultivar.evolution.strategies.trying import Known
 from cultivar.ledger.improvements import ExperimentQuery, ExperimentStore
 from cultivar.lifecycle import Artifact, Experiment, ExperimentStatus, Release
 from cultivar.record import Record, replace
+from cultivar.settings import ImproveSettings
 
 QUIET: Final = timedelta(days=1)
 """After so long without a use, a person decides on what is known."""
@@ -47,6 +49,7 @@ class Shadows(Record):
         release: Releases what is proven, to a share of the uses first where that is set.
         may_release: Whether an experiment may be released without a person's word.
         go_on: Raises `BudgetSpentError` where the run has used what it may.
+        settings: Whether a person has to say `--real`, too.
     """
 
     tools: ToolHistory
@@ -54,6 +57,7 @@ class Shadows(Record):
     release: Callable[[Experiment], Release]
     may_release: Callable[[Experiment], bool]
     go_on: Callable[[], None]
+    settings: ImproveSettings
 
     def begin(self, experiment: Experiment) -> None:
         """Put the candidate of an experiment, which the gate has let pass, in the shadow.
@@ -113,6 +117,7 @@ class Shadows(Record):
             return None
         try:
             said = self._look(experiment)
+            automatic = automatic and self.may_release(experiment)
         except (UnavailableError, UnconfinedError) as error:
             said = self._agreement(experiment)
             self._keep(experiment, experiment.status, said, f"Nothing can be tried now: {error}")
@@ -155,19 +160,29 @@ class Shadows(Record):
     def _decide(
         self, experiment: Experiment, said: Agreement, *, automatic: bool
     ) -> Release | None:
-        if said.holds and not said.unlike and automatic and self.may_release(experiment):
+        if said.holds and not said.unlike and automatic:
             return self._release(experiment, said)
         if experiment.status == "waiting":
             return None
         if said.fails:
             self._reject(experiment, said)
         elif said.holds:
-            self._keep(experiment, "waiting", said, _approved_by_a_person(experiment, said))
+            self._keep(experiment, "waiting", said, self._approved(experiment, said))
         elif why := self._no_data(experiment):
-            self._keep(experiment, "waiting", said, f"{why} {_may_be_approved(experiment)}")
+            self._keep(experiment, "waiting", said, f"{why} {self._approval(experiment)}")
         else:
             self._keep(experiment, "running", said)
         return None
+
+    def _approved(self, experiment: Experiment, said: Agreement) -> str:
+        worse = f", but {said.unlike:,} came out otherwise" if said.unlike else ""
+        return (
+            f"In the shadow surely {percent(AGREEMENT)} of live uses come out as good{worse}. "
+            f"{self._approval(experiment)}"
+        )
+
+    def _approval(self, experiment: Experiment) -> str:
+        return f"{approval(experiment.id, settings=self.settings)} releases it."
 
     def _release(self, experiment: Experiment, said: Agreement) -> Release | None:
         try:
@@ -240,18 +255,6 @@ def _progress(said: Agreement) -> str:
     known = uses if said.holds else f"{said.uses:,} of at least {uses}"
     words = f"{known}, {said.as_good:,} as good"
     return f"{words}, {said.better:,} of them better" if said.better else words
-
-
-def _approved_by_a_person(experiment: Experiment, said: Agreement) -> str:
-    worse = f", but {said.unlike:,} came out otherwise" if said.unlike else ""
-    return (
-        f"In the shadow surely {percent(AGREEMENT)} of live uses come out as good{worse}. "
-        f"{_may_be_approved(experiment)}"
-    )
-
-
-def _may_be_approved(experiment: Experiment) -> str:
-    return f"`cultivar approve {experiment.id[:8]}` releases it."
 
 
 def _days(time: timedelta) -> str:

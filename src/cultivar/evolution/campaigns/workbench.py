@@ -15,6 +15,7 @@ from cultivar.evals.trying.tool_uses import ToolUses
 from cultivar.evolution.artifacts.finding import Disk
 from cultivar.evolution.artifacts.registry import Registry
 from cultivar.evolution.campaigns.cases import template_cases
+from cultivar.evolution.campaigns.keeping import recorded, still_meant
 from cultivar.evolution.campaigns.leaving import Leaving
 from cultivar.evolution.campaigns.prompt_cases import prompt_cases
 from cultivar.evolution.campaigns.remaining import (
@@ -30,6 +31,7 @@ from cultivar.evolution.campaigns.trials import Trials
 from cultivar.evolution.canary.canaries import Canaries
 from cultivar.evolution.canary.evidence import CanaryUses
 from cultivar.evolution.gate.limits import GateSettings
+from cultivar.evolution.releasing.approving import approval
 from cultivar.evolution.releasing.lineage import has_code_of_a_model
 from cultivar.evolution.releasing.quarantine import rests_until
 from cultivar.evolution.releasing.releases import Releases
@@ -46,6 +48,7 @@ from cultivar.lifecycle import (
     Opportunity,
     TrialCase,
 )
+from cultivar.llm.base import ModelDoor
 from cultivar.record import Record, field, replace
 from cultivar.settings import BudgetSettings, ImproveSettings
 
@@ -118,6 +121,7 @@ class Workbench(Record, dict=True):
             release=partial(self.canaries.release, by="gate"),
             may_release=self.is_safe,
             go_on=self.refuse_overspent,
+            settings=self.settings,
         )
 
     @cached_property
@@ -143,7 +147,7 @@ class Workbench(Record, dict=True):
         return Spending(calls=self.place.context.get(CallRecord), experiments=self.experiments)
 
     def leaving(self, order: ImproveOrder) -> Leaving:
-        """Knows what to leave alone in one look of many."""
+        """Knows what to leave alone."""
         by_itself = order.real and order.automatic
         return Leaving(
             experiments=self.experiments,
@@ -186,10 +190,14 @@ class Workbench(Record, dict=True):
 
     def cases(self, opportunity: Opportunity) -> tuple[TrialCase, ...]:
         """What candidates are tried on: what was mended once, then what failed, then the rest."""
-        kept = self.experiments.cases(opportunity.artifact, ("regression", "sealed"))
+        artifact = opportunity.artifact
+        kept = self.experiments.cases(artifact, ("regression", "sealed"))
+        versions = self.registry.history(artifact)
+        known = still_meant(kept, versions, self.registry.current(artifact))
         own = self.suites.of(self._subject(opportunity))
-        cases = distinct((*kept, *own, *self._cases(opportunity)))
-        self.experiments.keep_cases(opportunity.artifact, cases)
+        found = (recorded(each, opportunity) for each in (*own, *self._cases(opportunity)))
+        cases = distinct((*known, *found))
+        self.experiments.keep_cases(artifact, cases)
         return cases
 
     def remaining(self, opportunity: Opportunity, accepted: Experiment | None) -> Opportunity:
@@ -225,19 +233,49 @@ class Workbench(Record, dict=True):
     def is_safe(self, experiment: Experiment) -> bool:
         """Whether it may be released without a person's word.
 
-        A tool is Python that runs outside of the wall: what a model wrote, a person reads first.
+        What a model wrote a person reads first: it has seen how it would be tried.
         """
-        is_tool = experiment.candidate.artifact.kind == "tool"
-        if is_tool and has_code_of_a_model(experiment, self.experiments):
+        if has_code_of_a_model(experiment, self.experiments):
             return False
         return self.plan(experiment.opportunity).automatic
 
-    def rests(self, artifact: Artifact) -> bool:
-        """Whether it is left alone for now: a canary runs, or releases had to be taken back."""
+    def why_left(self, opportunity: Opportunity, order: ImproveOrder) -> str:
+        """Why nothing is done about an opportunity for now, in words; empty where something is."""
+        artifact = opportunity.artifact
         if self.canaries.running(artifact) is not None:
-            return True
+            return f"{artifact.id}: a canary of it runs."
         until = rests_until(self.experiments.releases(artifact))
-        return until is not None and datetime.now(UTC) < until
+        if until is not None and datetime.now(UTC) < until:
+            when = f"{until.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+            return f"{artifact.id} rests until {when}, since a release was taken back."
+        if (waiting := self.leaving(order).waiting(opportunity)) is not None:
+            return f"{artifact.id}: experiment {waiting.id[:8]} waits for your word."
+        return ""
+
+    def fruitless(self, opportunity: Opportunity, *, again: bool) -> str:
+        """What there is to say where nothing could be made of an opportunity.
+
+        Args:
+            opportunity: Which.
+            again: Whether something was made of it in earlier runs.
+        """
+        artifact, what = opportunity.artifact, "Nothing else" if again else "Nothing"
+        without = "" if self.place.context.get(ModelDoor).available else " without a model"
+        said = f"{artifact.id}: {what} could be made of it{without}."
+        earlier = self._earlier(opportunity) if opportunity.kind == "degrading" else ""
+        back = f" `cultivar rollback {artifact.id} --to {earlier}` goes back."
+        return said + back if earlier else said
+
+    def _earlier(self, opportunity: Opportunity) -> str:
+        """The number of the version before the one that it is about; empty where none is known."""
+        known = iter(self.registry.history(opportunity.artifact))
+        newer_gone = any(each.tree_hash == opportunity.tree_hash for each in known)
+        before = next(known, None) if newer_gone else None
+        return before.version if before else ""
+
+    def approval(self, experiment: Experiment, *options: str) -> str:
+        """The command by which a person releases what an experiment has proven."""
+        return approval(experiment.id, *options, settings=self.settings)
 
     def trusted(self, artifact: Artifact) -> bool:
         """Whether the code of what is used is as good as the user's own."""

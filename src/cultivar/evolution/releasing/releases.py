@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Final
 
 from cultivar.errors import UsageError
 from cultivar.evolution.artifacts.registry import Registry
 from cultivar.evolution.releasing.lineage import below, passed
-from cultivar.ledger.improvements import ExperimentStore
+from cultivar.ledger.improvements import ExperimentQuery, ExperimentStore
 from cultivar.lifecycle import Artifact, Experiment, ExperimentStatus, Release, TrialCase
 from cultivar.record import Record, replace
+
+_IN_USE: Final = frozenset[ExperimentStatus]({"released", "canary"})
+_MOST: Final = 10_000
 
 
 class Releases(Record):
@@ -69,6 +73,8 @@ class Releases(Record):
             All of them as they were, the first one first.
         """
         together = (*below(experiment, self.experiments), experiment)
+        if status in _IN_USE:
+            self._stop_others(together, by)
         for each in together:
             own = status == "released" and each is not experiment
             self._decide(each, status, each.candidate.description if own else reason, by)
@@ -94,7 +100,18 @@ class Releases(Record):
             UsageError: It was decided already.
         """
         _refuse_decided(experiment)
+        self._refuse_in_use(experiment)
         return self._decide(experiment, "rejected", reason or "A person rejected it.", by)
+
+    def _refuse_in_use(self, experiment: Experiment) -> None:
+        """Refuse to reject what was put in its place before its release was interrupted."""
+        self.registry.recover()
+        made = self.experiments.releases(experiment.candidate.artifact)
+        if any((r.experiment, r.status) == (experiment.id, "watching") for r in made):
+            raise UsageError(
+                f"The experiment {experiment.id[:8]!r} is released already.",
+                f"`cultivar rollback {experiment.candidate.artifact.id}` takes it back.",
+            )
 
     def take_back(self, artifact: Artifact, to: str = "", *, by: str, reason: str = "") -> Release:
         """Put an earlier version in its place again; what brought the current one is noted.
@@ -125,6 +142,17 @@ class Releases(Record):
         }
         for name in brought:
             self.decide(self.experiments.experiment(name), "rolled_back", reason, by)
+
+    def _stop_others(self, together: Sequence[Experiment], by: str) -> None:
+        """Stop what waits and was made from the version that these take the place of."""
+        first, last = together[0].candidate, together[-1].candidate
+        query = ExperimentQuery(artifact=last.artifact, status="waiting", limit=_MOST)
+        taken = {each.id for each in together}
+        for each in self.experiments.experiments(query):
+            line = (*below(each, self.experiments), each)
+            builds_on = any(one.id == together[-1].id for one in line)
+            if each.id not in taken and line[0].candidate.parent == first.parent and not builds_on:
+                self._decide(each, "stopped", "Another version of it was released.", by)
 
     def _decide(
         self, experiment: Experiment, status: ExperimentStatus, reason: str, by: str
@@ -166,6 +194,25 @@ def _refuse_decided(experiment: Experiment) -> None:
             f"The experiment {experiment.id[:8]!r} is {experiment.status} already: "
             f"{experiment.reason}",
             "`cultivar experiments` lists those that wait.",
+        )
+
+
+def refuse_changed(seen: Experiment, store: ExperimentStore) -> None:
+    """Refuse to decide about what somebody else has decided since it was looked at.
+
+    Args:
+        seen: The experiment as it was then.
+        store: The record.
+
+    Raises:
+        UsageError: It is so.
+    """
+    stands = store.experiment(seen.id)
+    _refuse_decided(stands)
+    if stands.status != seen.status:
+        raise UsageError(
+            f"The experiment {seen.id[:8]!r} became {stands.status} meanwhile: {stands.reason}",
+            f"Look at it with `cultivar experiments {seen.id[:8]}`; then decide.",
         )
 
 

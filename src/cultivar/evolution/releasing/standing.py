@@ -26,6 +26,9 @@ WINDOW: Final = 200
 TOLERATED: Final = 0.05
 """How much less success may be, of what can be excluded, for a version to be kept early."""
 
+NEWEST: Final = 50
+"""So many of the newest uses must not be worse by themselves, where a version is kept."""
+
 _FREE: Final = 10
 """So many uses of one instance always count."""
 
@@ -73,6 +76,8 @@ class Standing(Record):
     before: float
     """The success rate of those, and of these."""
     after: float
+    newest: float | None = None
+    """The success rate of the newest ones, where these by themselves are worse."""
 
     @property
     def sentence(self) -> str:
@@ -80,6 +85,8 @@ class Standing(Record):
         rates = f"{self.after:.0%} of {self.uses:,} uses succeeded, {self.before:.0%} before"
         if self.state == "worse":
             return f"Worse in use: {rates}; luck alone does this less than once in a hundred times."
+        if self.newest is not None:
+            rates = f"{rates}; but only {self.newest:.0%} of the newest did"
         return f"{'As good in use' if self.state == 'kept' else 'Still looked after'}: {rates}."
 
 
@@ -87,18 +94,24 @@ def standing(before: Sequence[Outcome], after: Sequence[Outcome]) -> Standing:
     """How a version does against the one before it.
 
     Each use is compared with one of the version before, of its own instance where there is one, so
-    that who uses it more now than then makes no difference.
+    that who uses it more now than then makes no difference. Where the newest by themselves are
+    worse, it is not kept, and more uses are looked at than otherwise.
 
     Args:
         before: The uses of the version before, the latest first.
         after: The uses since the release, the earliest first.
     """
-    pairs = [*_paired(before, [*fairly(after)])][:WINDOW]
+    fair = [*fairly(after)]
+    newest, all_pairs = [*_paired(before, fair[-NEWEST:])], [*_paired(before, fair)]
+    fades = is_worse(newest)
+    pairs = all_pairs if fades else all_pairs[:WINDOW]
+    state = _state(pairs)
     return Standing(
-        state=_state(pairs),
+        state="open" if fades and state == "kept" else state,
         uses=len(pairs),
         before=_rate(each.before for each in pairs),
         after=_rate(each.after for each in pairs),
+        newest=_rate(each.after for each in newest) if fades else None,
     )
 
 

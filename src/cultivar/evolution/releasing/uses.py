@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Final
 
 from cultivar.evolution.releasing.standing import Outcome
@@ -25,15 +26,25 @@ class Uses(Record):
     ledger: Ledger
     log: ExecutionLog
 
-    def of(self, artifact: Artifact, tree_hash: str) -> tuple[Outcome, ...]:
-        """The verified uses of a version, the latest first."""
+    def of(
+        self, artifact: Artifact, tree_hash: str, since: datetime | None = None
+    ) -> tuple[Outcome, ...]:
+        """The verified uses of a version, the latest first.
+
+        Args:
+            artifact: Of what.
+            tree_hash: The version's.
+            since: What was before it does not count.
+        """
         if artifact.kind != "template":
-            query = ExecutionQuery(artifact=artifact, tree_hash=tree_hash, limit=_LATEST)
+            query = ExecutionQuery(
+                artifact=artifact, tree_hash=tree_hash, since=since, limit=_LATEST
+            )
             return tuple(
                 Outcome(instance=each.instance_id, succeeded=each.succeeded)
                 for each in self.log.executions(query)
             )
-        made = self.ledger.generations(Query(template_id=artifact.name, limit=_LATEST))
+        made = self.ledger.generations(Query(template_id=artifact.name, since=since, limit=_LATEST))
         return tuple(
             Outcome(instance=each.instance_id, succeeded=each.success)
             for each in made

@@ -11,15 +11,24 @@ from datetime import UTC, datetime
 from typing import Final, TypeAlias
 
 from cultivar.errors import ChangedError, NotKnownError
+from cultivar.evolution.artifacts.deciding import UndecidedError
 from cultivar.evolution.releasing.releases import Releases
-from cultivar.evolution.releasing.standing import Outcome, standing
-from cultivar.lifecycle import Artifact, Release
+from cultivar.evolution.releasing.standing import Outcome, Standing, standing
+from cultivar.lifecycle import Artifact, Release, ReleaseStatus
 from cultivar.record import Record, replace
 
 _LATEST: Final = 500
 
-UsesOf: TypeAlias = Callable[[Artifact, str], Sequence[Outcome]]
-"""The verified uses of an artifact's version, by its tree hash, the latest first."""
+UsesOf: TypeAlias = Callable[[Artifact, str, datetime | None], Sequence[Outcome]]
+"""The verified uses of an artifact's version, by its tree hash, since a time, the latest first."""
+
+
+class Watch(Record):
+    """How a release is looked after."""
+
+    status: ReleaseStatus
+    sentence: str
+    """How it does, or why it was kept or taken back."""
 
 
 class Watcher(Record):
@@ -45,15 +54,33 @@ class Watcher(Record):
             for each in self.releases.experiments.releases(limit=_LATEST)
             if each.status == "watching"
         ]
-        decided = map(self._decided, watched)
+        decided = map(self._looked_at, watched)
         return tuple(each for each in decided if each is not None)
+
+    def watch(self, release: Release) -> Watch:
+        """How a release is looked after, or was."""
+        watched = release.status == "watching"
+        said = self.standing(release).sentence if watched else release.reason
+        return Watch(status=release.status, sentence=said)
+
+    def standing(self, release: Release) -> Standing:
+        """How a release does since all have it; what a canary of it did before does not count."""
+        before = self.uses(release.artifact, release.before, None)
+        after = self.uses(release.artifact, release.after, release.released_at)
+        return standing(before, after[::-1])
+
+    def _looked_at(self, release: Release) -> Release | None:
+        try:
+            with self.releases.registry.deciding.alone(release.artifact, patience=0):
+                made = self.releases.experiments.releases(release.artifact, _LATEST)
+                return self._decided(release) if release in made else None
+        except UndecidedError:
+            return None  # somebody decides about it: the next look sees what came of that
 
     def _decided(self, release: Release) -> Release | None:
         if not self._is_current(release):
             return self._keep(replace(release, status="kept", reason="Another one came after it."))
-        before = self.uses(release.artifact, release.before)
-        after = self.uses(release.artifact, release.after)[::-1]
-        found = standing(before, after)
+        found = self.standing(release)
         if found.state == "worse":
             return self._take_back(release, found.sentence)
         if found.state == "kept":

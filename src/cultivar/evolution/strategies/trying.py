@@ -6,7 +6,11 @@ wall than it did in use says nothing of either.
 
 from __future__ import annotations
 
-from cultivar.errors import EnvironmentUnavailableError
+from cultivar.errors import (
+    NOT_TO_BE_HAD,
+    EnvironmentUnavailableError,
+    RequirementUnavailableError,
+)
 from cultivar.evals.suites.suite import distinct
 from cultivar.evals.trying.base import Subject
 from cultivar.evals.trying.tool_uses import Described, ToolUses
@@ -80,12 +84,16 @@ def describe(subject: Subject, uses: ToolUses) -> Described:
     """What the version that is used says of itself; of one that says nothing, the worst.
 
     Raises:
+        RequirementUnavailableError: It requires what is not to be had.
         EnvironmentUnavailableError: It cannot be asked.
         UnconfinedError: There is no wall, and the user did not say `--unconfined`.
     """
     found = uses.describe(subject.tree, subject.artifact.name)
     if isinstance(found, Described):
         return found
+    if found.lacking:
+        why = found.unverified.removeprefix(f"{NOT_TO_BE_HAD}: ")
+        raise RequirementUnavailableError(why, "")
     if found.unverified:
         raise EnvironmentUnavailableError(found.unverified, "Try again when it is up.")
     return Described()
