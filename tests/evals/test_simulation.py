@@ -9,6 +9,8 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -300,22 +302,32 @@ def test_nothing_is_left_where_it_is_interrupted(
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
+def _all_of(terminal: int) -> bytes:
+    """What is shown on a terminal until its other end is closed."""
+    shown = b""
+    with os.fdopen(terminal, "rb", buffering=0) as opened, suppress(OSError):
+        while more := opened.read(4096):
+            shown += more
+    return shown
+
+
 def test_on_a_terminal_it_shows_from_the_first_that_it_works(
     greeting: Template, tmp_path: Path
 ) -> None:
     (tmp_path / "tmp").mkdir()
     ours, theirs = pty.openpty()
-    done = subprocess.run(
-        _command("test:greeting", "-n", "2000"),
-        cwd=tmp_path / "workspace",
-        env={**_environment(tmp_path), "TERM": "xterm"},
-        stdout=subprocess.PIPE,
-        stderr=theirs,
-        check=True,
-    )
-    os.close(theirs)
-    with os.fdopen(ours, "rb", buffering=0) as terminal:
-        shown = terminal.read(100_000)
+    with ThreadPoolExecutor(1) as pool:  # a terminal that nobody reads holds little
+        reading = pool.submit(_all_of, ours)
+        done = subprocess.run(
+            _command("test:greeting", "-n", "2000"),
+            cwd=tmp_path / "workspace",
+            env={**_environment(tmp_path), "TERM": "xterm"},
+            stdout=subprocess.PIPE,
+            stderr=theirs,
+            check=True,
+        )
+        os.close(theirs)
+        shown = reading.result()
     assert b"reading templates" in shown
     assert b"simulating" in shown
     assert b"Planted in test:greeting" in done.stdout

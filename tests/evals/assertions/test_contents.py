@@ -6,7 +6,7 @@ import socket
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cultivar.checking.checks import CheckRunner
@@ -185,6 +185,7 @@ SHARES = st.builds(
 
 
 @given(st.lists(SHARES))
+@example([AssertionResult(kind="contains", passed=False, score=0.5, required=False, weight=5e-324)])
 def test_the_score_is_a_weighted_share(results: list[AssertionResult]) -> None:
     scores = [each.score for each in results if each.weight] or [1.0]
     assert min(scores) - 1e-9 <= weighted(results) <= max(scores) + 1e-9

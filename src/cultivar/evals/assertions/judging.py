@@ -50,8 +50,12 @@ def judge(
 def weighted(results: Iterable[AssertionResult]) -> float:
     """The weighted share of what holds; 1 where nothing counts."""
     found = tuple(results)
-    total = sum(each.weight for each in found)
-    return sum(each.weight * each.score for each in found) / total if total else 1.0
+    heaviest = max((each.weight for each in found), default=0.0)
+    if not heaviest:
+        return 1.0
+    # As shares of the heaviest, since products of tiny weights vanish.
+    shares = [(each.weight / heaviest, each.score) for each in found]
+    return sum(weight * score for weight, score in shares) / sum(weight for weight, _ in shares)
 
 
 def _judged(assertion: Assertion, outcome: Outcome, bench: Bench) -> AssertionResult:
