@@ -66,8 +66,14 @@ class Watcher(Record):
     def standing(self, release: Release) -> Standing:
         """How a release does since all have it; what a canary of it did before does not count."""
         before = self.uses(release.artifact, release.before, None)
-        after = self.uses(release.artifact, release.after, release.released_at)
+        after = self.uses(release.artifact, release.after, self._since(release))
         return standing(before, after[::-1])
+
+    def _since(self, release: Release) -> datetime | None:
+        """Since when all have it, where a share had it before; else clocks do not matter."""
+        made = self.releases.experiments.releases(release.artifact, _LATEST)
+        had = any(each.after == release.after and each.share < 1 for each in made)
+        return release.released_at if had else None
 
     def _looked_at(self, release: Release) -> Release | None:
         try:
