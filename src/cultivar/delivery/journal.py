@@ -108,7 +108,12 @@ def read_note(journal: Path) -> Note:
 
 def interrupted(journals: Journals) -> Iterator[Note]:
     """What is noted of all deliveries that are under way or were interrupted."""
-    return map(read_note, sorted(journals.deliveries.glob("*.json")))
+    for journal in sorted(journals.deliveries.glob("*.json")):
+        try:
+            note = read_note(journal)
+        except FileNotFoundError:
+            continue  # it has come to its end meanwhile
+        yield note
 
 
 @contextmanager
